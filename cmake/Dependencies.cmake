@@ -1,0 +1,15 @@
+# What we link. Static archives where Debian has them: each shared library costs start-up time at every verb.
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
+find_package(Boost 1.74 REQUIRED)  # Beast and Asio, headers only
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LIBNL REQUIRED libnl-route-3.0>=3.5)
+
+find_package(fmt 9.1 REQUIRED)     # header-only use: Debian has no static archive of it, and our supervisor is static
+find_library(NL_STATIC NAMES libnl-3.a REQUIRED)
+find_library(NL_ROUTE_STATIC NAMES libnl-route-3.a REQUIRED)
+
+add_library(meros_nl INTERFACE)
+target_include_directories(meros_nl SYSTEM INTERFACE ${LIBNL_INCLUDE_DIRS})
+target_link_libraries(meros_nl INTERFACE ${NL_ROUTE_STATIC} ${NL_STATIC})

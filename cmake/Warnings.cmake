@@ -1,0 +1,15 @@
+# One interface target that every target of ours links: warnings as errors, sections that the linker can drop.
+add_library(meros_options INTERFACE)
+target_compile_options(meros_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror
+  -ffunction-sections -fdata-sections -fstack-protector-strong)
+target_compile_definitions(meros_options INTERFACE MEROS_VERSION="${PROJECT_VERSION}" _GNU_SOURCE)
+target_include_directories(meros_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_link_options(meros_options INTERFACE -Wl,--gc-sections -Wl,-z,relro,-z,now)
+if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  target_compile_definitions(meros_options INTERFACE _FORTIFY_SOURCE=2)
+endif()
+if(MEROS_SANITIZE)
+  target_compile_options(meros_options INTERFACE -fsanitize=${MEROS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(meros_options INTERFACE -fsanitize=${MEROS_SANITIZE})
+endif()

@@ -1,0 +1,170 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/error.h"
+
+namespace fs = std::filesystem;
+
+namespace meros {
+namespace {
+
+// Removes a half-made file unless told that it is whole.
+class Unfinished {
+ public:
+  explicit Unfinished(fs::path path) : path_(std::move(path)) {}
+  Unfinished(const Unfinished&) = delete;
+  Unfinished& operator=(const Unfinished&) = delete;
+  ~Unfinished() {
+    if (!path_.empty()) ::unlink(path_.c_str());
+  }
+  void keep() { path_.clear(); }
+
+ private:
+  fs::path path_;
+};
+
+void give_to(const Fd& fd, const Owner& owner) {
+  if (::geteuid() != 0 || owner.uid == 0) return;
+  if (::fchown(fd.get(), owner.uid, owner.gid) != 0) throw_errno("cannot change the owner of a new file");
+}
+
+std::optional<unsigned> id_from(const char* variable) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr) return std::nullopt;
+  unsigned value = 0;
+  const std::string_view view = text;
+  const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), value);
+  if (error != std::errc{} || end != view.data() + view.size()) return std::nullopt;
+  return value;
+}
+
+void copy_range(const Fd& from, const Fd& to, off_t begin, off_t end) {
+  off_t in = begin;
+  off_t out = begin;
+  while (in < end) {
+    const ssize_t n = ::copy_file_range(from.get(), &in, to.get(), &out, static_cast<std::size_t>(end - in), 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_errno("cannot copy");
+    if (n == 0) throw Error("cannot copy: the file became shorter while it was read");
+  }
+}
+
+void copy_extents(const Fd& from, const Fd& to, off_t size) {
+  if (::ftruncate(to.get(), size) != 0) throw_errno("cannot set the size of the copy");
+  for (off_t at = 0; at < size;) {
+    const off_t data = ::lseek(from.get(), at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) return;  // nothing but a hole up to the end
+    if (data < 0) throw_errno("cannot find the data in the file");
+    const off_t hole = ::lseek(from.get(), data, SEEK_HOLE);
+    if (hole < 0) throw_errno("cannot find the holes in the file");
+    copy_range(from, to, data, hole);
+    at = hole;
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> read_file_if_exists(const fs::path& path, std::size_t limit) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+    throw_errno("cannot open '" + path.string() + "'");
+  }
+  try {
+    return read_all(fd, limit);
+  } catch (Error& e) {
+    throw e.add_context("'" + path.string() + "'");
+  }
+}
+
+std::string read_file(const fs::path& path, std::size_t limit) {
+  if (auto content = read_file_if_exists(path, limit)) return std::move(*content);
+  throw NotFoundError("'" + path.string() + "' does not exist");
+}
+
+Owner invoking_user() {
+  if (::geteuid() == 0) {
+    const auto uid = id_from("SUDO_UID");
+    const auto gid = id_from("SUDO_GID");
+    if (uid && gid) return {*uid, *gid};
+  }
+  return {::geteuid(), ::getegid()};
+}
+
+void replace_file(const fs::path& path, std::string_view content, mode_t mode, Durability durability) {
+  const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  std::string temporary = (parent / ("." + path.filename().string() + ".XXXXXX")).string();
+  const Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!fd) throw_errno("cannot write '" + path.string() + "'");
+  Unfinished unfinished(temporary);
+  try {
+    write_all(fd, content);
+    if (::fchmod(fd.get(), mode) != 0) throw_errno("cannot set its mode");
+    give_to(fd, invoking_user());
+    if (durability == Durability::flushed && ::fsync(fd.get()) != 0) throw_errno("cannot flush it");
+    if (::rename(temporary.c_str(), path.c_str()) != 0) throw_errno("cannot rename the new file");
+    unfinished.keep();
+    if (durability == Durability::flushed) {
+      const Fd directory = open_file(parent, O_RDONLY | O_DIRECTORY);
+      if (::fsync(directory.get()) != 0) throw_errno("cannot flush its directory");
+    }
+  } catch (Error& e) {
+    throw e.add_context("cannot write '" + path.string() + "'");
+  }
+}
+
+CopyMethod copy_file(const fs::path& from, const fs::path& to, mode_t mode) {
+  const std::string context = "cannot copy '" + from.string() + "' to '" + to.string() + "'";
+  try {
+    const Fd source = open_file(from, O_RDONLY);
+    struct stat info {};
+    if (::fstat(source.get(), &info) != 0) throw_errno("cannot look at it");
+    if (!S_ISREG(info.st_mode)) throw InvalidError("it is not a regular file");
+    const Fd target = open_file(to, O_WRONLY | O_CREAT | O_EXCL, mode);
+    Unfinished unfinished(to);
+    give_to(target, invoking_user());
+    CopyMethod method = CopyMethod::reflink;
+    if (::ioctl(target.get(), FICLONE, source.get()) != 0) {
+      method = CopyMethod::sparse;
+      copy_extents(source, target, info.st_size);
+    }
+    unfinished.keep();
+    return method;
+  } catch (Error& e) {
+    throw e.add_context(context);
+  }
+}
+
+void make_directories(const fs::path& path, mode_t mode) {
+  if (path.empty() || fs::is_directory(path)) return;
+  make_directories(path.parent_path(), mode);
+  if (::mkdir(path.c_str(), mode) != 0) {
+    if (errno == EEXIST && fs::is_directory(path)) return;
+    throw_errno("cannot make the directory '" + path.string() + "'");
+  }
+  const Fd fd = open_file(path, O_RDONLY | O_DIRECTORY);
+  give_to(fd, invoking_user());
+}
+
+TemporaryDirectory::TemporaryDirectory(const fs::path& parent) {
+  std::string pattern = (parent / "meros-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw_errno("cannot make a temporary directory in '" + parent.string() + "'");
+  path_ = pattern;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;  // a destructor cannot report; the directory's name says whose it was
+  if (!path_.empty()) fs::remove_all(path_, ignored);
+}
+
+}  // namespace meros
