@@ -1,1 +1,3 @@
-int main() { return 1; }
+#include "cli/program.h"
+
+int main(int argc, char** argv) { return meros::cli::run_program(argc, argv); }

@@ -1,0 +1,58 @@
+// The verbs of the command line. One file a verb: it declares its options and returns what runs when they are parsed.
+//
+// A new verb is a function below and a line in verbs.cpp. Only the verb that was typed is built in full: the others are
+// a name and a summary.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "cli/context.h"
+
+namespace CLI {
+class App;
+}
+
+namespace meros::cli {
+
+// What the verb does; its result is the exit status (ExitCode, or that of a program that was run). It may throw.
+using Action = std::function<int()>;
+
+constexpr int exit_done = static_cast<int>(ExitCode::done);
+
+// Which program has the verb.
+enum class Faces { meros, mergenc, both };
+
+struct Verb {
+  std::string_view name;     // one word, or two ("image fetch")
+  std::string_view alias;    // another name, or ""
+  std::string_view summary;  // one line for --help, no full stop
+  Faces faces;
+  // Adds the options to `app`, which already has the global ones. `context` outlives the action.
+  Action (*declare)(CLI::App& app, Context& context);
+};
+
+std::vector<Verb> verbs_of(machine::Face face);
+
+Action declare_console(CLI::App& app, Context& context);
+Action declare_create(CLI::App& app, Context& context);
+Action declare_delete(CLI::App& app, Context& context);
+Action declare_doctor(CLI::App& app, Context& context);  // doctor.cpp
+Action declare_events(CLI::App& app, Context& context);
+Action declare_gc(CLI::App& app, Context& context);
+Action declare_image_fetch(CLI::App& app, Context& context);
+Action declare_info(CLI::App& app, Context& context);
+Action declare_logs(CLI::App& app, Context& context);
+Action declare_pause(CLI::App& app, Context& context);
+Action declare_ps(CLI::App& app, Context& context);
+Action declare_restart(CLI::App& app, Context& context);
+Action declare_resume(CLI::App& app, Context& context);
+Action declare_start(CLI::App& app, Context& context);
+Action declare_stop(CLI::App& app, Context& context);
+Action declare_supervise(CLI::App& app, Context& context);
+Action declare_version(CLI::App& app, Context& context);
+Action declare_wait(CLI::App& app, Context& context);
+
+}  // namespace meros::cli

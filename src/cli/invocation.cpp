@@ -1,0 +1,95 @@
+#include "cli/invocation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace meros::cli {
+namespace {
+
+// Global options that take the next word, so that it is not taken for the verb.
+constexpr std::array<std::string_view, 5> with_value = {"-o", "--output", "--data-dir", "--images-dir",
+                                                        "--volumes-dir"};
+
+bool contains(const auto& all, std::string_view word) { return std::find(all.begin(), all.end(), word) != all.end(); }
+
+std::string program_of(machine::Face face) { return face == machine::Face::meros ? "meros" : "mergenc"; }
+
+// The second words of verbs such as "image fetch".
+std::vector<std::string> second_words(const std::vector<Verb>& verbs, std::string_view first) {
+  std::vector<std::string> seconds;
+  for (const auto& verb : verbs)
+    if (verb.name.starts_with(std::string(first) + " ")) seconds.emplace_back(verb.name.substr(first.size() + 1));
+  return seconds;
+}
+
+[[noreturn]] void unknown(machine::Face face, std::string_view what, std::string_view word,
+                          const std::vector<std::string>& candidates) {
+  const auto close = nearest(word, candidates);
+  throw UsageError(
+      fmt::format("{} '{}'", what, printable(word)),
+      close ? fmt::format("did you mean '{}'?", *close) : fmt::format("see '{} --help'", program_of(face)));
+}
+
+std::optional<Verb> find_verb(const std::vector<Verb>& verbs, std::string_view name) {
+  for (const auto& verb : verbs)
+    if (verb.name == name || (!verb.alias.empty() && verb.alias == name)) return verb;
+  return std::nullopt;
+}
+
+std::vector<std::string> first_words(const std::vector<Verb>& verbs) {
+  std::vector<std::string> words;
+  for (const auto& verb : verbs) {
+    words.emplace_back(verb.name.substr(0, verb.name.find(' ')));
+    if (!verb.alias.empty()) words.emplace_back(verb.alias);
+  }
+  return words;
+}
+
+}  // namespace
+
+Invocation read_invocation(machine::Face face, const std::vector<std::string>& arguments) {
+  const auto verbs = verbs_of(face);
+  std::size_t at = 0;
+  for (; at < arguments.size(); ++at) {
+    const auto& word = arguments[at];
+    if (word == "--version") return {Invocation::Kind::version, {}, {}};
+    if (word == "--help" || word == "-h") return {Invocation::Kind::help, {}, {}};
+    if (contains(with_value, word)) {
+      ++at;
+      continue;
+    }
+    if (!word.starts_with('-')) break;
+  }
+  if (at >= arguments.size()) throw UsageError("no verb is given", fmt::format("see '{} --help'", program_of(face)));
+
+  Invocation found;
+  found.arguments.assign(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(at));
+  std::vector<std::string> rest(arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
+  // `meros help start` is `meros start --help`.
+  if (rest.front() == "help") {
+    rest.erase(rest.begin());
+    if (rest.empty()) return {Invocation::Kind::help, {}, {}};
+    rest.emplace_back("--help");
+  }
+
+  std::string name = rest.front();
+  rest.erase(rest.begin());
+  if (const auto seconds = second_words(verbs, name); !seconds.empty()) {
+    if (rest.empty() || rest.front().starts_with('-'))
+      throw UsageError(fmt::format("'{}' needs to know what to do: {}", name, join(seconds, ", ")),
+                       fmt::format("see '{} {} {} --help'", program_of(face), name, seconds.front()));
+    if (!contains(seconds, rest.front())) unknown(face, "unknown verb", name + " " + rest.front(), seconds);
+    name += " " + rest.front();
+    rest.erase(rest.begin());
+  }
+  found.verb = find_verb(verbs, name);
+  if (!found.verb) unknown(face, "unknown verb", name, first_words(verbs));
+  found.arguments.insert(found.arguments.end(), rest.begin(), rest.end());
+  return found;
+}
+
+}  // namespace meros::cli

@@ -1,0 +1,40 @@
+// Notes, warnings and progress on stderr: a bar that is drawn over itself on a terminal, plain lines elsewhere.
+#pragma once
+
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/report.h"
+#include "cli/output.h"
+
+namespace meros::cli {
+
+// Safe to use from several threads.
+class StderrReporter : public Reporter {
+ public:
+  // `err` outlives it.
+  StderrReporter(Output& err, std::string program) : err_(err), program_(std::move(program)) {}
+
+  void note(std::string_view text) override;
+  void warn(std::string_view text) override;
+  // Draws at most ten times a second on a terminal, every five seconds elsewhere, and at the end.
+  void progress(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total) override;
+
+ private:
+  using clock = std::chrono::steady_clock;
+  void say(const std::string& line);  // takes a bar that is drawn off the screen first
+
+  Output& err_;
+  std::string program_;
+  std::mutex mutex_;
+  std::string work_;         // what the last progress was about
+  clock::time_point drawn_;  // when it was last shown
+  bool bar_on_screen_ = false;
+};
+
+// "<what>  [#####     ] 50%  1.0 GiB of 2.0 GiB": at most 79 columns. Units are bytes.
+std::string progress_line(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total);
+
+}  // namespace meros::cli

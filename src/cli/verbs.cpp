@@ -1,0 +1,38 @@
+#include <array>
+
+#include "cli/command.h"
+
+namespace meros::cli {
+namespace {
+
+// In the order of --help: first the life of a machine, then looking at it, then the rest.
+constexpr std::array verbs = {
+    Verb{"create", "", "make a machine", Faces::both, declare_create},
+    Verb{"start", "", "start machines", Faces::both, declare_start},
+    Verb{"stop", "", "stop machines", Faces::both, declare_stop},
+    Verb{"restart", "", "stop machines and start them again", Faces::meros, declare_restart},
+    Verb{"pause", "", "halt the vCPUs of machines", Faces::meros, declare_pause},
+    Verb{"resume", "", "let paused machines go on", Faces::meros, declare_resume},
+    Verb{"delete", "rm", "remove machines with their disks", Faces::both, declare_delete},
+    Verb{"ps", "list", "list machines", Faces::both, declare_ps},
+    Verb{"info", "", "tell all that is known of machines", Faces::both, declare_info},
+    Verb{"logs", "", "print the console's log of a machine", Faces::both, declare_logs},
+    Verb{"events", "", "print what happened to machines", Faces::meros, declare_events},
+    Verb{"console", "", "attach to the serial console of a machine", Faces::both, declare_console},
+    Verb{"wait", "", "wait until machines are in a state", Faces::meros, declare_wait},
+    Verb{"supervise", "", "run a machine in the foreground", Faces::meros, declare_supervise},
+    Verb{"gc", "", "mend what a crash left behind", Faces::meros, declare_gc},
+    Verb{"version", "", "print the version", Faces::both, declare_version},
+};
+
+}  // namespace
+
+std::vector<Verb> verbs_of(machine::Face face) {
+  std::vector<Verb> ours;
+  const auto other = face == machine::Face::meros ? Faces::mergenc : Faces::meros;
+  for (const auto& verb : verbs)
+    if (verb.faces != other) ours.push_back(verb);
+  return ours;
+}
+
+}  // namespace meros::cli
