@@ -20,9 +20,9 @@ constexpr std::size_t max_interface_name = 15;  // IFNAMSIZ - 1, linux/if.h
 
 struct TapSettings {
   std::string name;
-  uid_t owner_uid = 0;   // who may open it: the user that the VMM runs as
-  std::string alias;     // who it is for, as `ip link` shows it (at most 255 bytes, IFALIASZ - 1)
-  std::string bridge;    // joined, unless empty
+  uid_t owner_uid = 0;  // who may open it: the user that the VMM runs as
+  std::string alias;    // who it is for, as `ip link` shows it (at most 255 bytes, IFALIASZ - 1)
+  std::string bridge;   // joined, unless empty
   bool proxy_arp = false;
   bool disable_ipv6 = false;
 };
@@ -39,9 +39,10 @@ struct Link {
   int index;
   std::string name;
   std::string alias;
-  std::string kind;     // "tun", "bridge", "veth", "" …
-  std::string master;   // the bridge's name, or ""
+  std::string kind;    // "tun", "bridge", "veth", "" …
+  std::string master;  // the bridge's name, or ""
   bool up;
+  unsigned mtu = 0;
 };
 std::vector<Link> list_links();
 std::optional<Link> find_link(const std::string& name);
