@@ -1,0 +1,85 @@
+# What every tiny guest begins with: the PVH note, a stack, and the serial line.
+#
+# The VMM enters `start` in 32-bit protected mode, paging and interrupts off, flat segments (Xen's PVH boot protocol,
+# xen/include/public/arch-x86/hvm/start_info.h). A guest continues at `main`, in its own file.
+
+        .set SERIAL, 0x3f8          # COM1: data
+        .set SERIAL_STATUS, 0x3fd   # COM1: line status
+        .set RECEIVED, 0x01         #   a byte is waiting
+        .set CAN_SEND, 0x20         #   the transmit register is empty
+        .set KEYBOARD, 0x60         # 8042: data
+        .set KEYBOARD_STATUS, 0x64  # 8042: status (read), command (write)
+        .set KEY_WAITING, 0x01
+        .set RESET_CPU, 0xfe        #   command: pulse the reset line
+
+        .section .note.xen, "a", @note
+        .balign 4
+        .long 4, 8, 18              # name size, descriptor size, XEN_ELFNOTE_PHYS32_ENTRY
+        .asciz "Xen"
+        .quad start
+
+        .text
+        .code32
+        .globl start
+start:
+        cld
+        movl $stack_end, %esp
+        movl $ready_line, %esi
+        call print
+        jmp main
+
+# Writes the zero-terminated text at %esi.
+print:
+        lodsb
+        testb %al, %al
+        jz 1f
+        call send
+        jmp print
+1:      ret
+
+# Writes the byte in %al. A VMM that holds the line back is waited for, so no byte is lost.
+send:
+        movb %al, %ah
+        movw $SERIAL_STATUS, %dx
+1:      inb %dx, %al
+        testb $CAN_SEND, %al
+        jz 1b
+        movb %ah, %al
+        movw $SERIAL, %dx
+        outb %al, %dx
+        ret
+
+# Sends back everything that was received on the serial line.
+echo:
+        movw $SERIAL_STATUS, %dx
+        inb %dx, %al
+        testb $RECEIVED, %al
+        jz 1f
+        movw $SERIAL, %dx
+        inb %dx, %al
+        call send
+        jmp echo
+1:      ret
+
+# Ends the machine once a key was pressed: that is how Ctrl+Alt+Del arrives.
+stop_on_key:
+        inb $KEYBOARD_STATUS, %al
+        testb $KEY_WAITING, %al
+        jnz 1f
+        ret
+1:      inb $KEYBOARD, %al
+        movl $stop_line, %esi
+        call print
+        movb $RESET_CPU, %al
+        outb %al, $KEYBOARD_STATUS
+2:      hlt
+        jmp 2b
+
+ready_line: .asciz "meros tiny guest ready\n"
+stop_line:  .asciz "meros tiny guest stops\n"
+
+        .bss
+        .balign 16
+        .skip 4096
+stack_end:
+        .text
