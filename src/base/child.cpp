@@ -31,12 +31,28 @@ struct Failure {
   int step;
   int error_number;
 };
-constexpr std::array<const char*, 10> step_names = {
-    "cannot wait for the user namespace's maps", "cannot start a session", "cannot pass descriptors",
-    "cannot join the network namespace",         "cannot prepare it",      "cannot change to its directory",
-    "cannot change its user",                    "cannot set its parent-death signal",
-    "its parent ended",                          "cannot execute it"};
-enum Step { map_step, session_step, fds_step, netns_step, prepare_step, chdir_step, user_step, pdeath_step, orphan_step, exec_step };
+constexpr std::array<const char*, 10> step_names = {"cannot wait for the user namespace's maps",
+                                                    "cannot start a session",
+                                                    "cannot pass descriptors",
+                                                    "cannot join the network namespace",
+                                                    "cannot prepare it",
+                                                    "cannot change to its directory",
+                                                    "cannot change its user",
+                                                    "cannot set its parent-death signal",
+                                                    "its parent ended",
+                                                    "cannot execute it"};
+enum Step {
+  map_step,
+  session_step,
+  fds_step,
+  netns_step,
+  prepare_step,
+  chdir_step,
+  user_step,
+  pdeath_step,
+  orphan_step,
+  exec_step
+};
 
 // All that the child needs, made before the clone: between clone and exec only async-signal-safe calls are allowed.
 struct Prepared {
@@ -46,7 +62,7 @@ struct Prepared {
   char* const* envp;
   int executable;  // an O_PATH descriptor of the program
   int error_pipe;
-  int map_pipe;    // a byte comes when the maps are written; -1 without a user namespace
+  int map_pipe;  // a byte comes when the maps are written; -1 without a user namespace
   int null;
   pid_t parent;
 };
@@ -215,14 +231,8 @@ Child spawn(const Command& command) {
     throw e.add_context("cannot run '" + command.argv[0] + "'");
   }
 
-  const Prepared prepared{&command,
-                          path.c_str(),
-                          argv.data(),
-                          envp.data(),
-                          executable.get(),
-                          errors.write_end.get(),
-                          maps.read_end.get(),
-                          null.get(),
+  const Prepared prepared{&command,         path.c_str(),           argv.data(),         envp.data(),
+                          executable.get(), errors.write_end.get(), maps.read_end.get(), null.get(),
                           ::getpid()};
   int pidfd = -1;
   clone_args args{};
@@ -230,6 +240,8 @@ Child spawn(const Command& command) {
   args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
   args.exit_signal = SIGCHLD;
   const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+  if (pid < 0 && command.namespaces != 0)
+    throw NamespaceError("cannot make namespaces for '" + command.argv[0] + "'", errno);
   if (pid < 0) throw_errno("cannot run '" + command.argv[0] + "': clone3");
   if (pid == 0) run_child(prepared);
 
@@ -240,8 +252,8 @@ Child spawn(const Command& command) {
   if (user_namespace) {
     try {
       write_maps(pid, command);
-    } catch (Error& e) {
-      throw e.add_context("cannot run '" + command.argv[0] + "' in a user namespace");
+    } catch (const SystemError& e) {
+      throw NamespaceError("cannot map users for '" + command.argv[0] + "'", e.error_number());
     }
     write_all(maps.write_end, "+");
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/deadline.h"
+#include "base/error.h"
 #include "base/fd.h"
 
 namespace meros {
@@ -25,8 +26,8 @@ struct ExitStatus {
 
 // A description of a process to start; tests read it without running anything.
 struct Command {
-  std::vector<std::string> argv;           // argv[0] is looked up in PATH unless it has a slash
-  std::vector<std::string> environment;    // "NAME=value"; used only when `clean_environment`, else added to ours
+  std::vector<std::string> argv;         // argv[0] is looked up in PATH unless it has a slash
+  std::vector<std::string> environment;  // "NAME=value"; used only when `clean_environment`, else added to ours
   bool clean_environment = false;
 
   // Descriptor `source` of ours becomes descriptor `target` in the child. Everything else is closed there. A standard
@@ -36,20 +37,20 @@ struct Command {
     int target;
   };
   std::vector<Inherited> descriptors;
-  void pass_stdio();                 // 0, 1 and 2 as ours
+  void pass_stdio();  // 0, 1 and 2 as ours
   void pass(int source, int target) { descriptors.push_back({source, target}); }
 
-  std::optional<int> working_directory;   // a descriptor of a directory
-  bool new_session = false;               // setsid
-  int parent_death_signal = 0;            // set after the change of credentials, with a look at getppid; 0: none
+  std::optional<int> working_directory;  // a descriptor of a directory
+  bool new_session = false;              // setsid
+  int parent_death_signal = 0;           // set after the change of credentials, with a look at getppid; 0: none
   struct Credentials {
     uid_t uid;
     gid_t gid;
-    std::vector<gid_t> groups;            // supplementary groups, all of them
+    std::vector<gid_t> groups;  // supplementary groups, all of them
   };
-  std::optional<Credentials> credentials; // the kernel then clears the capabilities of one that was root
+  std::optional<Credentials> credentials;  // the kernel then clears the capabilities of one that was root
   bool no_new_privileges = false;
-  std::optional<int> network_namespace;   // setns(2) before the change of credentials
+  std::optional<int> network_namespace;  // setns(2) before the change of credentials
   // CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWNS … for clone3(2). With CLONE_NEWUSER the maps are written by us before the
   // child goes on: `uid_map` and `gid_map` hold their text; setgroups is denied unless they are written by root.
   unsigned long namespaces = 0;
@@ -73,18 +74,23 @@ class Child {
 
   pid_t pid() const { return pid_; }
   bool running() const { return static_cast<bool>(pidfd_); }
-  const Fd& pidfd() const { return pidfd_; }  // readable when the process has ended
-  void kill(int signal) const;                // no effect after it ended
-  ExitStatus wait();                          // until it ended
+  const Fd& pidfd() const { return pidfd_; }                // readable when the process has ended
+  void kill(int signal) const;                              // no effect after it ended
+  ExitStatus wait();                                        // until it ended
   std::optional<ExitStatus> wait_until(Deadline deadline);  // nothing after the time
   std::optional<ExitStatus> try_wait();
-  void detach();                              // gives up ownership: it lives on
+  void detach();  // gives up ownership: it lives on
 
  private:
   friend Child spawn(const Command& command);
   void kill_and_reap() noexcept;
   pid_t pid_ = -1;
   Fd pidfd_;
+};
+
+// The host does not let us make the namespaces that a Command asks for; the caller may do without.
+class NamespaceError : public SystemError {
+  using SystemError::SystemError;
 };
 
 // Starts it. Throws SystemError "cannot run '<argv0>'" (NotFound as HostError when the program is not installed), with

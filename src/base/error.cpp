@@ -21,8 +21,7 @@ Error& Error::suggest(std::string hint) {
 }
 
 SystemError::SystemError(std::string_view what, int error_number)
-    : Error(std::string(what) + ": " + std::generic_category().message(error_number)),
-      error_number_(error_number) {}
+    : Error(std::string(what) + ": " + std::generic_category().message(error_number)), error_number_(error_number) {}
 
 void throw_errno(std::string_view what) {
   const int saved = errno;

@@ -54,11 +54,10 @@ class SystemError : public Error {
 // Throws SystemError for the current errno.
 [[noreturn]] void throw_errno(std::string_view what);
 
-#define MEROS_ERROR_KIND(Name, code)                                                                      \
-  class Name : public Error {                                                                             \
-   public:                                                                                                \
-    explicit Name(std::string message, std::string hint = {})                                             \
-        : Error(std::move(message), std::move(hint), code) {}                                             \
+#define MEROS_ERROR_KIND(Name, code)                                                                                \
+  class Name : public Error {                                                                                       \
+   public:                                                                                                          \
+    explicit Name(std::string message, std::string hint = {}) : Error(std::move(message), std::move(hint), code) {} \
   }
 
 MEROS_ERROR_KIND(UsageError, ExitCode::usage);

@@ -123,21 +123,24 @@ void replace_file(const fs::path& path, std::string_view content, mode_t mode, D
   }
 }
 
-CopyMethod copy_file(const fs::path& from, const fs::path& to, mode_t mode) {
+CopyMethod copy_content(const Fd& source, const Fd& target) {
+  struct stat info {};
+  if (::fstat(source.get(), &info) != 0) throw_errno("cannot look at it");
+  if (!S_ISREG(info.st_mode)) throw InvalidError("it is not a regular file");
+  if (::ftruncate(target.get(), 0) != 0) throw_errno("cannot empty the target");
+  if (::ioctl(target.get(), FICLONE, source.get()) == 0) return CopyMethod::reflink;
+  copy_extents(source, target, info.st_size);
+  return CopyMethod::sparse;
+}
+
+CopyMethod clone_file(const fs::path& from, const fs::path& to, mode_t mode) {
   const std::string context = "cannot copy '" + from.string() + "' to '" + to.string() + "'";
   try {
     const Fd source = open_file(from, O_RDONLY);
-    struct stat info {};
-    if (::fstat(source.get(), &info) != 0) throw_errno("cannot look at it");
-    if (!S_ISREG(info.st_mode)) throw InvalidError("it is not a regular file");
     const Fd target = open_file(to, O_WRONLY | O_CREAT | O_EXCL, mode);
     Unfinished unfinished(to);
     give_to(target, invoking_user());
-    CopyMethod method = CopyMethod::reflink;
-    if (::ioctl(target.get(), FICLONE, source.get()) != 0) {
-      method = CopyMethod::sparse;
-      copy_extents(source, target, info.st_size);
-    }
+    const CopyMethod method = copy_content(source, target);
     unfinished.keep();
     return method;
   } catch (Error& e) {
@@ -158,7 +161,8 @@ void make_directories(const fs::path& path, mode_t mode) {
 
 TemporaryDirectory::TemporaryDirectory(const fs::path& parent) {
   std::string pattern = (parent / "meros-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) throw_errno("cannot make a temporary directory in '" + parent.string() + "'");
+  if (::mkdtemp(pattern.data()) == nullptr)
+    throw_errno("cannot make a temporary directory in '" + parent.string() + "'");
   path_ = pattern;
 }
 

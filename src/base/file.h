@@ -34,7 +34,9 @@ void replace_file(const std::filesystem::path& path, std::string_view content, m
 // Copies a regular file: by reflink where the file system can, else its data extents only, so that holes stay holes.
 // The target must not exist. On an error (a full disk, say) the part written is removed.
 enum class CopyMethod { reflink, sparse };
-CopyMethod copy_file(const std::filesystem::path& from, const std::filesystem::path& to, mode_t mode = 0600);
+CopyMethod clone_file(const std::filesystem::path& from, const std::filesystem::path& to, mode_t mode = 0600);
+// The content alone, into an open file whose own content it replaces. InvalidError when the source is no regular file.
+CopyMethod copy_content(const Fd& source, const Fd& target);
 
 // Makes the directory and its parents; new ones belong to invoking_user().
 void make_directories(const std::filesystem::path& path, mode_t mode = 0755);

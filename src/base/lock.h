@@ -2,7 +2,8 @@
 //
 // ProcessLock: a POSIX record lock (F_SETLK). It belongs to the process and dies with it; who asks with F_GETLK learns
 //   the owner's pid. It is also lost when the process closes *any* descriptor of the file: open such a file once.
-// InheritedLock: an open-file-description lock (F_OFD_SETLK). It belongs to the open file, so that a child that inherits
+// InheritedLock: an open-file-description lock (F_OFD_SETLK). It belongs to the open file, so that a child that
+// inherits
 //   the descriptor keeps it after we are gone.
 #pragma once
 
@@ -16,9 +17,9 @@
 
 namespace meros {
 
-// The pid of the process that write-locks the file now, seen from our PID namespace; 0 for an owner that has no pid here
-// or that is an open file description (InheritedLock); nothing when it is free. Never disturbs a locker. A file that
-// does not exist is free.
+// The pid of the process that write-locks the file now, seen from our PID namespace; 0 for an owner that has no pid
+// here or that is an open file description (InheritedLock); nothing when it is free. Never disturbs a locker. A file
+// that does not exist is free.
 std::optional<pid_t> lock_owner(const std::string& path);
 std::optional<pid_t> lock_owner(const Fd& open_file);
 

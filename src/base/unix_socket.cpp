@@ -46,8 +46,8 @@ std::optional<Fd> connect_unix(const Fd& directory, const std::string& name) {
 
 std::optional<Fd> connect_unix(const std::string& path) {
   const std::filesystem::path whole(path);
-  const Fd directory(::open(whole.has_parent_path() ? whole.parent_path().c_str() : ".",
-                            O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const Fd directory(
+      ::open(whole.has_parent_path() ? whole.parent_path().c_str() : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory) {
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
     throw_errno("cannot open the directory of '" + path + "'");

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "vmm/driver.h"
+#include "vmm/host.h"
 #include "vmm/spec.h"
 
 namespace meros::machine {
@@ -26,49 +28,50 @@ RestartPolicy parse_restart_policy(std::string_view text);  // no | on-failure[:
 struct NetworkConfig {
   std::string bridge;
   std::string tap_device;
-  std::string guest_ip;    // may be empty: no ip= on the kernel command line
+  std::string guest_ip;  // may be empty: no ip= on the kernel command line
   std::string gateway_ip;
   std::string netmask;
   std::string mac_addr;
 };
 
 struct DiskConfig {
-  std::string path;        // relative to the volume, or absolute
+  std::string path;  // relative to the volume, or absolute
   vmm::DiskFormat format = vmm::DiskFormat::raw;
   bool read_only = false;
   std::optional<std::string> backing_path;
   vmm::DiskFormat backing_format = vmm::DiskFormat::raw;
+  std::string backing_stamp;  // what the backing file was at create (size, time, inode): a changed one would be garbage
 };
 
 struct Config {
   std::string name;
   std::string kernel_args;
-  std::string created_at;
+  std::string created_at;  // UTC, as base/text.h format_time writes it
 
   // paths{}: as the seed writes them, for people and for the Go program. We use the names inside the volume instead,
   // so that a volume that was moved still works.
-  std::filesystem::path volume;    // absolute; not stored as such
-  std::string kernel;              // file name in the volume
+  std::filesystem::path volume;  // absolute; not stored as such
+  std::string kernel;            // file name in the volume
   std::optional<std::string> initrd;
   std::optional<DiskConfig> root;  // none: the initrd is all there is
   std::vector<DiskConfig> disks;   // beyond the root
 
   std::optional<NetworkConfig> network;  // none: --no-network
   unsigned cpu_count = 1;
-  std::uint64_t memory_mb = 512;   // MiB, under the seed's name
+  std::uint64_t memory_mb = 512;  // MiB, under the seed's name
 
   // Fields the seed has not; absent ones mean what the seed does: firecracker, kvm.
   std::string driver = "firecracker";
-  std::string binary;              // absolute path of the VMM
-  std::string accel = "auto";      // as asked: auto | kvm | tcg
+  std::string binary;          // absolute path of the VMM
+  std::string accel = "auto";  // as asked: auto | kvm | tcg
   vmm::Arch arch = vmm::Arch::x86_64;
   bool virtio_mmio_cmdline = false;
   RestartPolicy restart;
 
   struct Ownership {
-    std::string data_dir;          // absolute
-    std::string constellation;     // empty for a machine of `create`
-    std::uint32_t uid = 0;         // effective user of create; verbs by another user are refused
+    std::string data_dir;       // absolute
+    std::string constellation;  // empty for a machine of `create`
+    std::uint32_t uid = 0;      // effective user of create; verbs by another user are refused
   } owner;
   std::optional<std::uint32_t> vmm_uid;  // the unprivileged user of its VMM (root only)
 };

@@ -1,5 +1,6 @@
 // control.sock: how the verbs speak to a supervisor. One JSON object a line, one answer a request:
-//   {"op": "stop", "timeout_ms": 30000, "force": false}  ->  {"ok": true, "how": "ctrl-alt-del"}   (when the VMM has ended)
+//   {"op": "stop", "timeout_ms": 30000, "force": false}  ->  {"ok": true, "how": "ctrl-alt-del"}   (when the VMM has
+//   ended)
 //   {"op": "pause"} {"op": "resume"} {"op": "query"}     ->  {"ok": true, …}
 //   any failure                                          ->  {"ok": false, "error": {"message", "hint", "code"}}
 //
@@ -17,6 +18,8 @@
 namespace meros::machine {
 
 constexpr std::size_t max_control_line = 64 * 1024;
+// The line that a supervisor writes to the verb that starts it, once: {"ok": true, …} or {"ok": false, "error": {…}}.
+constexpr std::size_t max_ready_line = 64 * 1024;
 
 // Sends the request and waits for the answer; throws the error that the answer holds. Error when the supervisor goes
 // away without one, TimeoutError after the deadline.

@@ -20,8 +20,9 @@ struct Home {
   std::filesystem::path locks_dir() const { return volumes_dir / ".locks"; }
 };
 
-// `--data-dir`, else $MEROS_DATA_DIR, else `data` searched upward from the working directory, else ./data (made when the
-// first thing is written). The supervisor is beside our own program, in ../libexec/meros or ../lib/meros, or $MEROS_SUPERVISOR.
+// `--data-dir`, else $MEROS_DATA_DIR, else `data` searched upward from the working directory, else ./data (made when
+// the first thing is written). The supervisor is beside our own program, in ../libexec/meros or ../lib/meros, or
+// $MEROS_SUPERVISOR.
 Home find_meros_home(const std::optional<std::string>& data_dir);
 Home find_mergenc_home(const std::string& images_dir, const std::string& volumes_dir);
 

@@ -21,34 +21,34 @@
 namespace meros::machine {
 
 struct VerbOptions {
-  std::string verb;                              // "start", for those who wait for us
+  std::string verb;  // "start", for those who wait for us
   std::chrono::milliseconds lock_timeout{60'000};
-  Reporter* reporter = nullptr;                  // never null when it arrives in a verb
+  Reporter* reporter = nullptr;  // never null when it arrives in a verb
 };
 
 struct CreateRequest {
   std::string name;
-  std::string constellation;                     // "" for `create`
+  std::string constellation;  // "" for `create`
   unsigned cpus = 1;
   std::uint64_t memory_mib = 512;
-  std::string driver = "auto";                   // auto | firecracker | qemu
-  std::string accel = "auto";                    // auto | kvm | tcg
-  std::string arch;                              // "": the host's
-  std::optional<std::string> binary;             // of the VMM (--firecracker-bin)
-  std::optional<std::string> kernel;             // default: the template in images_dir
+  std::string driver = "auto";        // auto | firecracker | qemu
+  std::string accel = "auto";         // auto | kvm | tcg
+  std::string arch;                   // "": the host's
+  std::optional<std::string> binary;  // of the VMM (--firecracker-bin)
+  std::optional<std::string> kernel;  // default: the template in images_dir
   std::optional<std::string> initrd;
-  std::string append;                            // after our kernel arguments
-  std::optional<std::string> rootfs;             // default: the template in images_dir, unless there is an initrd
+  std::string append;                 // after our kernel arguments
+  std::optional<std::string> rootfs;  // default: the template in images_dir, unless there is an initrd
   bool read_only = false;
-  std::vector<std::string> disks;                // paths, used in place
+  std::vector<std::string> disks;  // paths, used in place
   std::string restart = "no";
-  bool network = true;                           // --no-network: false
-  std::optional<std::string> bridge;             // mergenc: docker0
+  bool network = true;                // --no-network: false
+  std::optional<std::string> bridge;  // mergenc: docker0
   std::optional<std::string> tap;
   std::optional<std::string> mac;
   std::optional<std::string> guest_ip;
-  std::optional<std::string> gateway_ip;         // default: read from the bridge
-  std::optional<std::string> netmask;            // default: read from the bridge
+  std::optional<std::string> gateway_ip;  // default: read from the bridge
+  std::optional<std::string> netmask;     // default: read from the bridge
 };
 
 // Makes volume, disks, TAP and config.json; on any error nothing of it is left. BusyError when the name is taken.
@@ -63,12 +63,12 @@ struct StartResult {
 StartResult start(const Home& home, const MachineId& id, const VerbOptions& options);
 
 struct StopOptions {
-  std::chrono::milliseconds timeout{30'000};     // for the guest, before SIGTERM
-  bool force = false;                            // straight to SIGKILL
+  std::chrono::milliseconds timeout{30'000};  // for the guest, before SIGTERM
+  bool force = false;                         // straight to SIGKILL
 };
 struct StopResult {
   bool already_stopped = false;
-  std::string how;                               // "ctrl-alt-del", "acpi-powerdown", "SIGTERM", "SIGKILL"
+  std::string how;  // "ctrl-alt-del", "acpi-powerdown", "SIGTERM", "SIGKILL"
 };
 StopResult stop(const Home& home, const MachineId& id, const StopOptions& stop, const VerbOptions& options);
 
@@ -88,7 +88,7 @@ std::vector<std::string> collect_garbage(const Home& home, const VerbOptions& op
 // One line of events.jsonl.
 struct Event {
   std::int64_t at_ms = 0;
-  std::string kind;      // created, starting, running, paused, resumed, stopping, stopped, failed, restarting, lost …
+  std::string kind;  // created, starting, running, paused, resumed, stopping, stopped, failed, restarting, lost …
   std::string detail;
 };
 std::vector<Event> read_events(const std::filesystem::path& volume);

@@ -41,10 +41,10 @@ struct StateFile {
   std::string accel;                // as resolved for this run
   std::int64_t started_at_ms = 0;   // 0: never
   std::int64_t ended_at_ms = 0;
-  std::optional<int> exit_code;     // of the VMM
+  std::optional<int> exit_code;  // of the VMM
   std::optional<int> exit_signal;
-  std::string reason;               // "stopped by request (ctrl-alt-del)", "guest shut down", "killed by signal 9 (Killed)" …
-  std::string last_words;           // last lines of the VMM's log, when it failed
+  std::string reason;      // "stopped by request (ctrl-alt-del)", "guest shut down", "killed by signal 9 (Killed)" …
+  std::string last_words;  // last lines of the VMM's log, when it failed
   unsigned restarts = 0;
 };
 StateFile parse_state(std::string_view text);
@@ -55,10 +55,10 @@ void write_state(const std::filesystem::path& volume, const StateFile& state);
 struct Status {
   MachineId id;
   State state = State::created;
-  bool lost = false;                // the last run ended without its supervisor's word
-  pid_t supervisor_pid = 0;         // from the lock; 0 when it does not run
+  bool lost = false;         // the last run ended without its supervisor's word
+  pid_t supervisor_pid = 0;  // from the lock; 0 when it does not run
   StateFile file;
-  std::optional<Config> config;     // nothing when config.json cannot be read: then `problem` says why
+  std::optional<Config> config;  // nothing when config.json cannot be read: then `problem` says why
   std::string problem;
 };
 // Asks files and locks only, never a VMM.

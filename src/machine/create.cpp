@@ -1,0 +1,185 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "machine/addressing.h"
+#include "machine/choices.h"
+#include "machine/disks.h"
+#include "machine/events.h"
+#include "machine/kernel_args.h"
+#include "machine/lifecycle.h"
+#include "machine/new_volume.h"
+#include "machine/verb_lock.h"
+#include "machine/vmm_user.h"
+
+namespace fs = std::filesystem;
+
+namespace meros::machine {
+namespace {
+
+struct Templates {
+  fs::path kernel;
+  std::optional<fs::path> initrd;
+  std::optional<fs::path> rootfs;
+};
+
+std::optional<fs::path> first_existing(const fs::path& directory, const std::vector<std::string>& files) {
+  for (const auto& file : files)
+    if (fs::exists(directory / file)) return directory / file;
+  return std::nullopt;
+}
+
+fs::path existing(const std::string& given, const char* what) {
+  const fs::path path = fs::absolute(given).lexically_normal();
+  if (!fs::exists(path))
+    throw NotFoundError(fmt::format("{} '{}' does not exist", what, path.string()), "check the path");
+  if (!fs::is_regular_file(path)) throw InvalidError(fmt::format("{} '{}' is not a regular file", what, path.string()));
+  return path;
+}
+
+[[noreturn]] void no_template(const Home& home, const char* what, const char* file, const char* option) {
+  const char* program = home.face == Face::mergenc ? "mergenc" : "meros";
+  throw NotFoundError(fmt::format("there is no template {} '{}'", what, (home.images_dir / file).string()),
+                      fmt::format("fetch it with '{} image fetch', or pass {}", program, option));
+}
+
+Templates find_templates(const Home& home, const CreateRequest& request) {
+  Templates found;
+  if (request.kernel) {
+    found.kernel = existing(*request.kernel, "kernel");
+  } else {
+    const auto kernel = first_existing(home.images_dir, {"vmlinux.bin", "vmlinux", "bzImage"});
+    if (!kernel) no_template(home, "kernel", "vmlinux.bin", "--kernel");
+    found.kernel = *kernel;
+  }
+  if (request.initrd) found.initrd = existing(*request.initrd, "initrd");
+  if (request.rootfs) {
+    found.rootfs = existing(*request.rootfs, "root file system");
+    return found;
+  }
+  // Who brings a kernel of their own without a root may mean a guest that has none.
+  if (request.initrd || (request.kernel && home.face == Face::meros)) return found;
+  found.rootfs = first_existing(home.images_dir, {"rootfs.ext4"});
+  if (!found.rootfs) no_template(home, "root file system", "rootfs.ext4", "--rootfs");
+  return found;
+}
+
+std::string what_needs_qemu(const Templates& templates) {
+  if (templates.rootfs && inspect_image(*templates.rootfs).format == vmm::DiskFormat::qcow2) return "qcow2 disks";
+  return {};
+}
+
+std::vector<DiskConfig> disks_in_place(const CreateRequest& request) {
+  std::vector<DiskConfig> disks;
+  for (const auto& given : request.disks) {
+    DiskConfig disk;
+    disk.path = existing(given, "disk").string();
+    disk.format = inspect_image(disk.path).format;
+    disks.push_back(std::move(disk));
+  }
+  return disks;
+}
+
+// Everything that can be refused without touching the disk.
+Config describe(const Home& home, const CreateRequest& request, const Templates& templates) {
+  Config config;
+  config.name = request.name;
+  config.volume = volume_of(home, {request.constellation, request.name});
+  config.created_at = format_time(now_milliseconds());
+  config.arch = request.arch.empty() ? vmm::host_arch() : vmm::parse_arch(request.arch);
+  const DriverChoice choice = choose_driver(request.driver, config.arch, request.binary, what_needs_qemu(templates));
+  config.driver = choice.driver->name();
+  config.binary = choice.binary;
+  vmm::parse_accel(request.accel);
+  config.accel = request.accel;
+  config.cpu_count = request.cpus;
+  config.memory_mb = request.memory_mib;
+  config.restart = parse_restart_policy(request.restart);
+  config.disks = disks_in_place(request);
+  config.virtio_mmio_cmdline = kernel_has_virtio_mmio_cmdline(templates.kernel);
+  config.network = choose_network(home, request);
+  config.kernel = home.face == Face::mergenc ? "vmlinux.bin" : "kernel";
+  if (templates.initrd) config.initrd = "initrd";
+  config.owner = {home.data_dir.string(), request.constellation, ::geteuid()};
+  if (::geteuid() == 0) config.vmm_uid = choose_vmm_uid(config.volume);
+
+  KernelArgs args;
+  args.face = home.face;
+  args.firecracker_devices = !choice.driver->capabilities().firmware;
+  args.arch = config.arch;
+  args.initrd = templates.initrd.has_value();
+  args.root_disk = templates.rootfs.has_value();
+  args.read_only = request.read_only;
+  args.network = config.network;
+  args.append = request.append;
+  config.kernel_args = kernel_command_line(args);
+  return config;
+}
+
+// As the driver would refuse it at start: now, where nothing is made yet.
+void validate(const Config& config, const Templates& templates, bool read_only) {
+  const vmm::Driver& driver = vmm::driver_named(config.driver);
+  Config probe = config;
+  if (templates.rootfs) {
+    probe.root = DiskConfig{};
+    probe.root->path = "rootfs";
+    probe.root->read_only = read_only;
+    probe.root->format = driver.capabilities().qcow2 ? vmm::DiskFormat::qcow2 : inspect_image(*templates.rootfs).format;
+  }
+  driver.validate(to_spec(probe, vmm::resolve_accel(vmm::parse_accel(config.accel), config.arch, vmm::probe_kvm())));
+}
+
+void fill(const fs::path& directory, Config& config, const Templates& templates, bool read_only) {
+  const vmm::Driver& driver = vmm::driver_named(config.driver);
+  clone_file(templates.kernel, directory / config.kernel, 0644);
+  if (templates.initrd) clone_file(*templates.initrd, directory / *config.initrd, 0644);
+  if (templates.rootfs)
+    config.root = make_root_disk(directory, *templates.rootfs, driver.capabilities().qcow2, read_only);
+  const Fd volume = open_file(directory, O_RDONLY | O_DIRECTORY);
+  if (config.root) give_to_vmm(volume, config.root->path, vmm_uid_of(config));
+  make_run_directory(volume, vmm_uid_of(config));
+  replace_file(directory / names::config, to_json(config).dump(2) + "\n");
+}
+
+}  // namespace
+
+Config create(const Home& home, const CreateRequest& request, const VerbOptions& options) {
+  check_name(request.name, "machine name");
+  if (!request.constellation.empty()) check_name(request.constellation, "constellation name");
+  const MachineId id{request.constellation, request.name};
+  try {
+    const Templates templates = find_templates(home, request);
+    Config config = describe(home, request, templates);
+    validate(config, templates, request.read_only);
+
+    // Nothing was made so far, not even a lock file: a bad request leaves no trace.
+    const ProcessLock lock = lock_verb(home, id, options);
+    const ProcessLock addresses = lock_addresses(home, options);
+    if (config.network) require_network_free(home, id, *config.network);
+    if (fs::exists(config.volume))
+      throw BusyError(fmt::format("it exists already ('{}')", config.volume.string()),
+                      "choose another name, or delete it first");
+    NewVolume volume(home, id);
+    fill(volume.path(), config, templates, request.read_only);
+    record_event(volume.path(), "created", config.driver);
+    volume.commit(config.volume);
+    try {
+      ensure_network(config, options);
+    } catch (...) {
+      discard_volume(home, id);
+      throw;
+    }
+    return config;
+  } catch (Error& e) {
+    throw e.add_context(fmt::format("cannot create machine '{}'", id.to_string()));
+  }
+}
+
+}  // namespace meros::machine

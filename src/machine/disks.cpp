@@ -1,0 +1,157 @@
+#include "machine/disks.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/bounded_log.h"
+#include "base/child.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+
+namespace fs = std::filesystem;
+
+namespace meros::machine {
+namespace {
+
+// The qcow2 header, docs/interop/qcow2.txt of QEMU: big-endian, 72 bytes in version 2, more in version 3.
+constexpr std::string_view qcow2_magic = "QFI\xfb";
+constexpr std::size_t backing_offset_at = 8;
+constexpr std::size_t size_at = 24;
+constexpr std::size_t incompatible_at = 72;
+constexpr std::uint64_t external_data_bit = 1U << 2;
+
+std::uint64_t big_endian_64(std::string_view bytes, std::size_t at) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < 8; ++i) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+  return value;
+}
+
+std::string head_of(const Fd& file, std::size_t size) {
+  std::string head(size, '\0');
+  const ssize_t n = ::pread(file.get(), head.data(), size, 0);
+  if (n < 0) throw_errno("cannot read it");
+  head.resize(static_cast<std::size_t>(n));
+  return head;
+}
+
+ImageInfo inspect_qcow2(std::string_view head) {
+  if (head.size() < incompatible_at) throw InvalidError("it is a qcow2 image that was cut short");
+  const auto version = big_endian_64(head, 0) & 0xffffffff;
+  if (version != 2 && version != 3) throw InvalidError(fmt::format("it is a qcow2 image of version {}", version));
+  const std::string flatten = "flatten it first: qemu-img convert -O qcow2 IMAGE NEW";
+  if (big_endian_64(head, backing_offset_at) != 0) throw InvalidError("it names a backing file", flatten);
+  if (version == 3 && head.size() >= incompatible_at + 8 &&
+      (big_endian_64(head, incompatible_at) & external_data_bit) != 0)
+    throw InvalidError("it names an external data file", flatten);
+  return {vmm::DiskFormat::qcow2, big_endian_64(head, size_at)};
+}
+
+void run_qemu_img(Command command) {
+  const Output output = run(std::move(command));
+  if (!output.status.success())
+    throw Error("qemu-img failed: " + last_lines(output.err.empty() ? output.out : output.err, 3));
+}
+
+bool elf_contains(const fs::path& file, std::string_view needle) {
+  const Fd fd = open_file(file, O_RDONLY);
+  if (head_of(fd, 4) !=
+      "\x7f"
+      "ELF")
+    return false;
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) throw_errno("cannot look at '" + file.string() + "'");
+  const auto size = static_cast<std::size_t>(info.st_size);
+  void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  if (mapped == MAP_FAILED) throw_errno("cannot map '" + file.string() + "'");
+  const bool found = ::memmem(mapped, size, needle.data(), needle.size()) != nullptr;
+  ::munmap(mapped, size);
+  return found;
+}
+
+}  // namespace
+
+ImageInfo inspect_image(const fs::path& image) {
+  try {
+    const Fd file = open_file(image, O_RDONLY | O_NONBLOCK);
+    struct stat info {};
+    if (::fstat(file.get(), &info) != 0) throw_errno("cannot look at it");
+    if (!S_ISREG(info.st_mode)) throw InvalidError("it is not a regular file");
+    const std::string head = head_of(file, 512);
+    if (head.starts_with(qcow2_magic)) return inspect_qcow2(head);
+    if (info.st_size == 0) throw InvalidError("it is empty");
+    return {vmm::DiskFormat::raw, static_cast<std::uint64_t>(info.st_size)};
+  } catch (SystemError& e) {
+    if (e.error_number() == ENOENT)
+      throw NotFoundError("image '" + image.string() + "' does not exist", "check the path");
+    throw e.add_context("cannot use image '" + image.string() + "'");
+  } catch (Error& e) {
+    throw e.add_context("cannot use image '" + image.string() + "'");
+  }
+}
+
+std::string file_stamp(const fs::path& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) throw_errno("cannot look at '" + path.string() + "'");
+  return fmt::format("{}:{}.{:09}:{}", info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_ino);
+}
+
+void check_backing(const DiskConfig& disk) {
+  if (!disk.backing_path) return;
+  if (!fs::exists(*disk.backing_path))
+    throw NotFoundError("the image '" + *disk.backing_path + "' below disk '" + disk.path + "' is gone",
+                        "put it back, or delete the machine and create it anew");
+  if (file_stamp(*disk.backing_path) != disk.backing_stamp)
+    throw InvalidError("the image '" + *disk.backing_path + "' below disk '" + disk.path +
+                           "' was changed since the machine was created, so its disk no longer fits",
+                       "put the former image back, or delete the machine and create it anew");
+}
+
+DiskConfig make_root_disk(const fs::path& volume, const fs::path& image, bool overlay, bool read_only) {
+  const ImageInfo info = inspect_image(image);
+  DiskConfig disk;
+  disk.read_only = read_only;
+  if (!overlay) {
+    if (info.format != vmm::DiskFormat::raw)
+      throw InvalidError("image '" + image.string() + "' is qcow2, and this driver reads raw images only",
+                         "convert it ('qemu-img convert -O raw IMAGE NEW'), or use --driver qemu");
+    disk.path = "rootfs.ext4";
+    clone_file(image, volume / disk.path);
+    return disk;
+  }
+  disk.path = "rootfs.qcow2";
+  disk.format = vmm::DiskFormat::qcow2;
+  disk.backing_path = fs::canonical(image).string();
+  disk.backing_format = info.format;
+  disk.backing_stamp = file_stamp(image);
+  const Fd directory = open_file(volume, O_RDONLY | O_DIRECTORY);
+  Command command;
+  // The size is given, so that qemu-img opens nothing but the file it makes.
+  command.argv = {"qemu-img", "create",
+                  "-q",       "-u",
+                  "-f",       "qcow2",
+                  "-b",       *disk.backing_path,
+                  "-F",       std::string(to_string(info.format)),
+                  disk.path,  std::to_string(info.virtual_bytes)};
+  command.working_directory = directory.get();
+  run_qemu_img(std::move(command));
+  return disk;
+}
+
+bool kernel_has_virtio_mmio_cmdline(const fs::path& kernel) {
+  if (const auto text = read_file_if_exists(kernel.string() + ".json", 1 << 20)) {
+    const Json json = parse_json(*text, kernel.string() + ".json");
+    return get_or<bool>(get_or<Json>(json, "capabilities", Json::object()), "virtio_mmio_cmdline", false);
+  }
+  return elf_contains(kernel, "virtio-mmio-cmdline");
+}
+
+}  // namespace meros::machine

@@ -1,0 +1,29 @@
+// The kernel command line that a machine gets. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "machine/config.h"
+#include "machine/home.h"
+
+namespace meros::machine {
+
+struct KernelArgs {
+  Face face = Face::meros;
+  bool firecracker_devices = false;  // no PCI and no IOAPIC: what the seed's line is for
+  vmm::Arch arch = vmm::Arch::x86_64;
+  bool initrd = false;
+  bool root_disk = false;  // the VMM does not name the root by itself
+  bool read_only = false;
+  std::optional<NetworkConfig> network;
+  std::string append;
+};
+
+// As mergenc, to the byte:
+//   ro console=ttyS0 noapic reboot=k panic=1 pci=off nomodules random.trust_cpu=on ip=<guest>::<gw>:<mask>::eth0:off
+// As meros: `rw` unless read-only, `nomodules` only without an initrd, `noapic` and `pci=off` only where there is
+// neither, `root=/dev/vda` where the VMM adds none. `append` comes last, so that it wins.
+std::string kernel_command_line(const KernelArgs& args);
+
+}  // namespace meros::machine

@@ -1,0 +1,82 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/lock.h"
+#include "machine/addressing.h"
+#include "machine/leftovers.h"
+#include "machine/lifecycle.h"
+#include "machine/new_volume.h"
+#include "machine/verb_lock.h"
+#include "network/tap.h"
+
+namespace fs = std::filesystem;
+
+namespace meros::machine {
+namespace {
+
+// A config that cannot be read must not keep its volume alive for ever; then we know of no TAP, and gc finds it by
+// alias.
+std::optional<Config> config_if_readable(const fs::path& volume, const VerbOptions& options) {
+  try {
+    return read_config(volume);
+  } catch (const InvalidError& e) {
+    options.reporter->warn(e.message());
+    return std::nullopt;
+  }
+}
+
+// TAPs that say by their alias that they belong to a volume below this home, which is gone.
+std::vector<std::string> remove_orphaned_taps(const Home& home) {
+  const std::string ours = "meros " + home.volumes_dir.string() + "/";
+  std::vector<std::string> done;
+  for (const auto& link : meros::network::list_links()) {
+    if (!link.alias.starts_with(ours)) continue;
+    const fs::path volume = link.alias.substr(std::string_view("meros ").size());
+    if (fs::exists(volume)) continue;
+    meros::network::remove_tap(link.name, link.alias);
+    done.push_back(fmt::format("removed tap '{}', whose machine '{}' is gone", link.name, volume.filename().string()));
+  }
+  return done;
+}
+
+}  // namespace
+
+void remove(const Home& home, const MachineId& id, const StopOptions& stop, const VerbOptions& options) {
+  try {
+    const ProcessLock lock = lock_verb(home, id, options);
+    const fs::path volume = volume_of(home, id);
+    // Another delete may have been first while we waited.
+    if (!fs::exists(volume / names::config)) throw NotFoundError(fmt::format("no such machine '{}'", id.to_string()));
+    const auto config = config_if_readable(volume, options);
+    if (config) require_owner(*config, id, options);
+    stop_locked(home, id, stop);
+    if (config) remove_network(*config);
+    discard_volume(home, id);
+  } catch (Error& e) {
+    throw e.add_context(fmt::format("cannot delete '{}'", id.to_string()));
+  }
+}
+
+std::vector<std::string> collect_garbage(const Home& home, const VerbOptions& options) {
+  std::vector<std::string> done;
+  for (const auto& leftover : leftover_volumes(home)) {
+    const auto lock = try_lock_verb(home, leftover.id, options);
+    if (!lock) continue;  // a verb that lives is busy with it
+    fs::remove_all(leftover.path);
+    done.push_back(fmt::format("removed '{}', which a killed verb left", leftover.path.string()));
+  }
+  for (const auto& id : list_machines(home)) {
+    const auto lock = try_lock_verb(home, id, options);
+    if (!lock) continue;
+    const auto mended = clear_leftovers(home, id);
+    done.insert(done.end(), mended.begin(), mended.end());
+  }
+  if (::geteuid() == 0) {
+    const auto taps = remove_orphaned_taps(home);
+    done.insert(done.end(), taps.begin(), taps.end());
+  }
+  return done;
+}
+
+}  // namespace meros::machine
