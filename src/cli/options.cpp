@@ -68,6 +68,9 @@ void add_stop_options(CLI::App& app, machine::StopOptions& options) {
 void add_targets(CLI::App& app, Targets& targets) {
   app.add_option("TARGET", targets.names, "machines: VM, CONSTELLATION/VM, or CONSTELLATION for all of its machines");
   app.add_flag("--all", targets.all, "all machines");
+}
+
+void add_jobs(CLI::App& app, Targets& targets) {
   app.add_option_function<std::string>(
          "-j,--jobs",
          [&targets](const std::string& text) {

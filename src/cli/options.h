@@ -28,12 +28,13 @@ CLI::Option* add_seconds(CLI::App& app, const std::string& name, std::chrono::mi
 void add_verb_options(CLI::App& app, machine::VerbOptions& options, const std::string& verb);
 void add_stop_options(CLI::App& app, machine::StopOptions& options);
 
-// TARGET… | --all, and how many at once.
+// TARGET… | --all
 struct Targets {
   std::vector<std::string> names;
   bool all = false;
-  unsigned jobs = 8;
+  unsigned jobs = 8;  // how many at once
 };
 void add_targets(CLI::App& app, Targets& targets);
+void add_jobs(CLI::App& app, Targets& targets);
 
 }  // namespace meros::cli

@@ -50,7 +50,8 @@ int print_program_help(Context& context) {
   CLI::App app("Groups of virtual machines, on Firecracker or QEMU", std::string(context.program()));
   if (context.face() == machine::Face::mergenc) app.description("Small Firecracker machines, one command each");
   add_global_options(app, context);
-  app.add_flag("--version", std::string("print the version"))->group(global_group);
+  bool version = false;
+  app.add_flag("--version", version, "print the version")->group(global_group);
   std::string text = fmt::format("{}\nUsage: {} VERB [OPTIONS]\n\nVerbs:\n", app.get_description(), context.program());
   for (const auto& verb : verbs_of(context.face()))
     text += fmt::format("  {:<14}{}{}\n", verb.name, verb.summary,

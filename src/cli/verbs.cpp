@@ -22,6 +22,7 @@ constexpr std::array verbs = {
     Verb{"wait", "", "wait until machines are in a state", Faces::meros, declare_wait},
     Verb{"supervise", "", "run a machine in the foreground", Faces::meros, declare_supervise},
     Verb{"gc", "", "mend what a crash left behind", Faces::meros, declare_gc},
+    Verb{"image fetch", "", "fetch a kernel and a root file system", Faces::both, declare_image_fetch},
     Verb{"version", "", "print the version", Faces::both, declare_version},
 };
 

@@ -14,22 +14,25 @@ namespace fs = std::filesystem;
 namespace meros::machine {
 namespace {
 
-// A line that a crash cut short, or that another program wrote, is passed over: events are a record, not the truth.
+// Events are a record, not the truth: what cannot be read is passed over.
 void add_events(const fs::path& file, std::vector<Event>& events) {
   const std::string text = read_file_if_exists(file, 2 * max_events_file).value_or("");
-  for (const auto& line : split(text, '\n')) {
-    const Json json = Json::parse(line, nullptr, false);
-    if (!json.is_object()) continue;
-    try {
-      events.push_back(
-          {get<std::int64_t>(json, "at_ms"), get<std::string>(json, "event"), get_or<std::string>(json, "detail", {})});
-    } catch (const InvalidError&) {
-      continue;
-    }
-  }
+  for (const auto& line : split(text, '\n'))
+    if (auto event = parse_event(line)) events.push_back(std::move(*event));
 }
 
 }  // namespace
+
+std::optional<Event> parse_event(std::string_view line) {
+  const Json json = Json::parse(line, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  try {
+    return Event{get<std::int64_t>(json, "at_ms"), get<std::string>(json, "event"),
+                 get_or<std::string>(json, "detail", {})};
+  } catch (const InvalidError&) {
+    return std::nullopt;
+  }
+}
 
 std::string event_line(std::string_view kind, std::string_view detail, std::int64_t at_ms) {
   Json json = {{"at", format_time(at_ms)}, {"at_ms", at_ms}, {"event", kind}};

@@ -1,0 +1,33 @@
+#include <CLI/App.hpp>
+
+#include "cli/command.h"
+#include "cli/outcome.h"
+#include "cli/targets.h"
+
+namespace meros::cli {
+namespace {
+
+struct Options {
+  Targets targets;
+  machine::StopOptions stop;
+  machine::VerbOptions verb;
+};
+
+}  // namespace
+
+Action declare_restart(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  add_targets(app, options->targets);
+  add_jobs(app, options->targets);
+  add_stop_options(app, options->stop);
+  add_verb_options(app, options->verb, "restart");
+  return [options, &context] {
+    options->verb.reporter = &context.reporter();
+    return for_each_target(context, options->targets, [&](const machine::MachineId& id) {
+      const auto stopped = machine::stop(context.home(), id, options->stop, options->verb);
+      return outcome_of_restart(id, stopped, machine::start(context.home(), id, options->verb));
+    });
+  };
+}
+
+}  // namespace meros::cli

@@ -1,0 +1,32 @@
+#include <CLI/App.hpp>
+
+#include "cli/command.h"
+#include "cli/outcome.h"
+#include "cli/targets.h"
+
+namespace meros::cli {
+namespace {
+
+struct Options {
+  Targets targets;
+  machine::StopOptions stop;
+  machine::VerbOptions verb;
+};
+
+}  // namespace
+
+Action declare_stop(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  add_targets(app, options->targets);
+  add_jobs(app, options->targets);
+  add_stop_options(app, options->stop);
+  add_verb_options(app, options->verb, "stop");
+  return [options, &context] {
+    options->verb.reporter = &context.reporter();
+    return for_each_target(context, options->targets, [&](const machine::MachineId& id) {
+      return outcome_of_stop(id, machine::stop(context.home(), id, options->stop, options->verb));
+    });
+  };
+}
+
+}  // namespace meros::cli

@@ -1,0 +1,28 @@
+#include <CLI/App.hpp>
+
+#include "cli/command.h"
+#include "cli/options.h"
+
+namespace meros::cli {
+namespace {
+
+struct Options {
+  std::string target;
+  machine::VerbOptions verb;
+};
+
+}  // namespace
+
+Action declare_supervise(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  app.add_option("TARGET", options->target, "the machine")->required();
+  add_verb_options(app, options->verb, "supervise");
+  app.footer("SIGTERM and SIGINT stop the guest gracefully. The exit status is that of the VMM.");
+  return [options, &context] {
+    options->verb.reporter = &context.reporter();
+    const auto id = machine::resolve_machine(context.home(), options->target);
+    return machine::supervise(context.home(), id, options->verb).shell_code();
+  };
+}
+
+}  // namespace meros::cli

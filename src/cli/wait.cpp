@@ -1,0 +1,93 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <CLI/App.hpp>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+
+#include "base/deadline.h"
+#include "base/lock.h"
+#include "cli/command.h"
+#include "cli/state_text.h"
+#include "cli/targets.h"
+#include "guest/directory_watch.h"
+#include "machine/state.h"
+
+namespace meros::cli {
+namespace {
+
+// Changes that no descriptor tells of are seen this late.
+constexpr auto look_again = std::chrono::milliseconds(250);
+
+enum class Goal { running, stopped };
+
+struct Options {
+  Targets targets;
+  std::string goal;
+  std::optional<std::chrono::milliseconds> timeout;
+};
+
+Goal parse_goal(const std::string& text) {
+  if (text == "running") return Goal::running;
+  if (text == "stopped") return Goal::stopped;
+  throw UsageError(fmt::format("--for: '{}' is not something to wait for", printable(text)),
+                   "it is running or stopped");
+}
+
+bool is_reached(machine::State state, Goal goal) {
+  return goal == Goal::running ? state == machine::State::running : !is_alive(state);
+}
+
+// Until its files change, its supervisor ends, or a moment passed.
+void wait_for_change(guest::DirectoryWatch& watch, const std::filesystem::path& volume, Deadline deadline) {
+  const auto owner = pin_lock_owner((volume / machine::names::run_lock).string());
+  std::array<pollfd, 2> polled = {
+      {{watch.descriptor().get(), POLLIN, 0}, {owner ? owner->pidfd.get() : -1, POLLIN, 0}}};
+  if (::poll(polled.data(), polled.size(), deadline.at_most(look_again).poll_timeout()) < 0 && errno != EINTR)
+    throw_errno("cannot wait for the machine");
+  watch.clear();
+}
+
+void wait_for(Context& context, const machine::MachineId& id, Goal goal, Deadline deadline) {
+  const auto volume = machine::volume_of(context.home(), id);
+  guest::DirectoryWatch watch;
+  watch.add(volume.string());
+  for (;;) {
+    if (!std::filesystem::exists(volume)) throw NotFoundError(fmt::format("machine '{}' was deleted", id.to_string()));
+    const auto status = machine::status_of(context.home(), id);
+    if (is_reached(status.state, goal)) return;
+    if (deadline.passed())
+      throw TimeoutError(fmt::format("machine '{}' is still {}", id.to_string(), to_string(status.state)));
+    wait_for_change(watch, volume, deadline);
+  }
+}
+
+int wait_for_all(Context& context, const Options& options) {
+  const Goal goal = parse_goal(options.goal);
+  const auto deadline = options.timeout ? Deadline::after(*options.timeout) : Deadline::never();
+  return for_each_target(context, options.targets, [&](const machine::MachineId& id) {
+    wait_for(context, id, goal, deadline);
+    return Outcome{fmt::format("{} is {}", id.to_string(), options.goal), {}};
+  });
+}
+
+}  // namespace
+
+Action declare_wait(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  add_targets(app, options->targets);
+  app.add_option("--for", options->goal, "running or stopped")->option_text("STATE")->required();
+  app.add_option_function<std::string>(
+         "--timeout", [options](const std::string& text) { options->timeout = parse_seconds(text, "--timeout"); },
+         "how long to wait; after it the exit status is 124 (default: for ever)")
+      ->option_text("SECONDS");
+  return [options, &context] {
+    // One after the other takes no longer than all at once.
+    options->targets.jobs = 1;
+    return wait_for_all(context, *options);
+  };
+}
+
+}  // namespace meros::cli
