@@ -13,3 +13,16 @@ find_library(NL_ROUTE_STATIC NAMES libnl-route-3.a REQUIRED)
 add_library(meros_nl INTERFACE)
 target_include_directories(meros_nl SYSTEM INTERFACE ${LIBNL_INCLUDE_DIRS})
 target_link_libraries(meros_nl INTERFACE ${NL_ROUTE_STATIC} ${NL_STATIC})
+
+# SHA-256 of what is downloaded.
+find_path(NETTLE_INCLUDE_DIR nettle/sha2.h REQUIRED)
+find_library(NETTLE_STATIC NAMES libnettle.a REQUIRED)
+add_library(meros_nettle INTERFACE)
+target_include_directories(meros_nettle SYSTEM INTERFACE ${NETTLE_INCLUDE_DIR})
+target_link_libraries(meros_nettle INTERFACE ${NETTLE_STATIC})
+
+# Only its headers: the library itself is loaded by the verbs that download, when they do.
+find_path(CURL_INCLUDE_DIR curl/curl.h REQUIRED)
+add_library(meros_curl_headers INTERFACE)
+target_include_directories(meros_curl_headers SYSTEM INTERFACE ${CURL_INCLUDE_DIR})
+target_link_libraries(meros_curl_headers INTERFACE ${CMAKE_DL_LIBS})
