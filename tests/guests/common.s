@@ -11,6 +11,9 @@
         .set KEYBOARD_STATUS, 0x64  # 8042: status (read), command (write)
         .set KEY_WAITING, 0x01
         .set RESET_CPU, 0xfe        #   command: pulse the reset line
+        .set POWER_EVENTS, 0x600    # ACPI PM1a, where QEMU's q35 firmware puts it: status, then enable
+        .set POWER_BUTTON, 0x100
+        .set NO_DEVICE, 0xffff      #   what a machine without ACPI reads
 
         .section .note.xen, "a", @note
         .balign 4
@@ -24,6 +27,9 @@
 start:
         cld
         movl $stack_end, %esp
+        movw $(POWER_EVENTS + 2), %dx
+        movw $POWER_BUTTON, %ax
+        outw %ax, %dx
         movl $ready_line, %esi
         call print
         jmp main
@@ -61,22 +67,30 @@ echo:
         jmp echo
 1:      ret
 
-# Ends the machine once a key was pressed: that is how Ctrl+Alt+Del arrives.
-stop_on_key:
+# Ends the machine once it is asked to: by a key, which is how Ctrl+Alt+Del arrives, or by the power button.
+stop_when_asked:
         inb $KEYBOARD_STATUS, %al
         testb $KEY_WAITING, %al
         jnz 1f
-        ret
-1:      inb $KEYBOARD, %al
-        movl $stop_line, %esi
+        movw $POWER_EVENTS, %dx
+        inw %dx, %ax
+        cmpw $NO_DEVICE, %ax
+        je 3f
+        testw $POWER_BUTTON, %ax
+        jz 3f
+1:      movl $stop_line, %esi
         call print
         movb $RESET_CPU, %al
         outb %al, $KEYBOARD_STATUS
 2:      hlt
         jmp 2b
+3:      ret
 
 ready_line: .asciz "meros tiny guest ready\n"
 stop_line:  .asciz "meros tiny guest stops\n"
+        .ifndef WHOLE_PC            # what Linux has in it when it needs no firmware to find its devices
+        .asciz "virtio-mmio-cmdline"
+        .endif
 
         .bss
         .balign 16

@@ -1,4 +1,4 @@
-# Says that it is ready, then prints numbered lines of 64 bytes as fast as it can, until a key is pressed. The numbers
+# Says that it is ready, then prints numbered lines of 64 bytes as fast as it can, until it is asked to stop. The numbers
 # are eight hexadecimal digits, from 00000000, so that a reader sees what it has lost.
         .include "common.s"
 main:
@@ -14,7 +14,7 @@ main:
         movl $rest_of_line, %esi
         call print
         incl %ebx
-        call stop_on_key
+        call stop_when_asked
         jmp 1b
 
 digits: .ascii "0123456789abcdef"

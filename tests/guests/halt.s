@@ -43,7 +43,7 @@ main:
         movl $TICK, APIC_TIMER_COUNT
 
 look:   call echo
-        call stop_on_key
+        call stop_when_asked
         sti
         hlt
 

@@ -20,6 +20,8 @@ std::filesystem::path kernel_of(Guest guest) {
       return directory / "tiny.elf";
     case Guest::halt:
       return directory / "halt.elf";
+    case Guest::halt_pc:
+      return directory / "halt-pc.elf";
     case Guest::crash:
       return directory / "crash.elf";
     case Guest::flood:

@@ -12,10 +12,11 @@ std::filesystem::path mergenc_program();     // build/bin/mergenc
 std::filesystem::path supervisor_program();  // build/bin/meros-supervisor
 
 enum class Guest {
-  tiny,   // says that it is ready, echoes its serial line, stops on Ctrl+Alt+Del; polls
-  halt,   // the same, asleep between looks
-  crash,  // says that it is ready and dies of a triple fault
-  flood,  // numbered lines of 64 bytes as fast as it can
+  tiny,     // says that it is ready, echoes its serial line, stops on Ctrl+Alt+Del; polls
+  halt,     // the same, asleep between looks
+  halt_pc,  // the same, for QEMU's q35 (the others boot on microvm)
+  crash,    // says that it is ready and dies of a triple fault
+  flood,    // numbered lines of 64 bytes as fast as it can
 };
 std::filesystem::path kernel_of(Guest guest);
 
