@@ -6,7 +6,7 @@ find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBNL REQUIRED libnl-route-3.0>=3.5)
 
-find_package(fmt 9.1 REQUIRED)     # header-only use: Debian has no static archive of it, and our supervisor is static
+find_package(fmt 9.1 REQUIRED)     # its headers; its body is src/base/fmt.cpp
 find_library(NL_STATIC NAMES libnl-3.a REQUIRED)
 find_library(NL_ROUTE_STATIC NAMES libnl-route-3.a REQUIRED)
 

@@ -228,7 +228,8 @@ Child spawn(const Command& command) {
   try {
     executable = open_file(path, O_PATH);
   } catch (SystemError& e) {
-    throw e.add_context("cannot run '" + command.argv[0] + "'");
+    e.add_context("cannot run '" + command.argv[0] + "'");
+    throw;
   }
 
   const Prepared prepared{&command,         path.c_str(),           argv.data(),         envp.data(),

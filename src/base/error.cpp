@@ -9,15 +9,13 @@ namespace meros {
 Error::Error(std::string message, std::string hint, ExitCode code)
     : message_(std::move(message)), hint_(std::move(hint)), code_(code) {}
 
-Error& Error::add_context(std::string_view context) {
+void Error::add_context(std::string_view context) {
   message_.insert(0, ": ");
   message_.insert(0, context);
-  return *this;
 }
 
-Error& Error::suggest(std::string hint) {
+void Error::suggest(std::string hint) {
   if (hint_.empty()) hint_ = std::move(hint);
-  return *this;
 }
 
 SystemError::SystemError(std::string_view what, int error_number)

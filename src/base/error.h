@@ -30,9 +30,10 @@ class Error : public std::exception {
   ExitCode exit_code() const noexcept { return code_; }
 
   // Puts "context: " before the message. Used as: catch (Error& e) { e.add_context("..."); throw; }
-  Error& add_context(std::string_view context);
+  // It returns nothing on purpose: `throw e.add_context(…)` would throw a copy that has lost its kind.
+  void add_context(std::string_view context);
   // Sets the hint where none was given nearer to the cause.
-  Error& suggest(std::string hint);
+  void suggest(std::string hint);
 
  private:
   std::string message_;

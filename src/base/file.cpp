@@ -83,7 +83,8 @@ std::optional<std::string> read_file_if_exists(const fs::path& path, std::size_t
   try {
     return read_all(fd, limit);
   } catch (Error& e) {
-    throw e.add_context("'" + path.string() + "'");
+    e.add_context("'" + path.string() + "'");
+    throw;
   }
 }
 
@@ -119,7 +120,8 @@ void replace_file(const fs::path& path, std::string_view content, mode_t mode, D
       if (::fsync(directory.get()) != 0) throw_errno("cannot flush its directory");
     }
   } catch (Error& e) {
-    throw e.add_context("cannot write '" + path.string() + "'");
+    e.add_context("cannot write '" + path.string() + "'");
+    throw;
   }
 }
 
@@ -144,7 +146,8 @@ CopyMethod clone_file(const fs::path& from, const fs::path& to, mode_t mode) {
     unfinished.keep();
     return method;
   } catch (Error& e) {
-    throw e.add_context(context);
+    e.add_context(context);
+    throw;
   }
 }
 

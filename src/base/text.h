@@ -28,7 +28,8 @@ std::string_view trim(std::string_view text);
 
 // "1.5 GiB", "512 MiB"
 std::string format_bytes(std::uint64_t bytes);
-// Of `candidates` the one a person most likely meant (edit distance at most 1/3 of its length), or nothing.
+// Of `candidates` the one a person most likely meant (edit distance at most 1/3 of the longer one's length), or
+// nothing.
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
 // UTC, "2026-01-31T12:00:00.123Z"
 std::string format_time(std::int64_t unix_milliseconds);

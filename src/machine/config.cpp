@@ -181,7 +181,8 @@ Config read_config(const fs::path& volume) {
   try {
     return parse_config(read_file(file, limit), volume);
   } catch (InvalidError& e) {
-    throw e.add_context("cannot use '" + file.string() + "'");
+    e.add_context("cannot use '" + file.string() + "'");
+    throw;
   }
 }
 

@@ -178,7 +178,8 @@ Config create(const Home& home, const CreateRequest& request, const VerbOptions&
     }
     return config;
   } catch (Error& e) {
-    throw e.add_context(fmt::format("cannot create machine '{}'", id.to_string()));
+    e.add_context(fmt::format("cannot create machine '{}'", id.to_string()));
+    throw;
   }
 }
 

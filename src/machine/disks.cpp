@@ -92,9 +92,11 @@ ImageInfo inspect_image(const fs::path& image) {
   } catch (SystemError& e) {
     if (e.error_number() == ENOENT)
       throw NotFoundError("image '" + image.string() + "' does not exist", "check the path");
-    throw e.add_context("cannot use image '" + image.string() + "'");
+    e.add_context("cannot use image '" + image.string() + "'");
+    throw;
   } catch (Error& e) {
-    throw e.add_context("cannot use image '" + image.string() + "'");
+    e.add_context("cannot use image '" + image.string() + "'");
+    throw;
   }
 }
 

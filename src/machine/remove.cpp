@@ -54,7 +54,8 @@ void remove(const Home& home, const MachineId& id, const StopOptions& stop, cons
     if (config) remove_network(*config);
     discard_volume(home, id);
   } catch (Error& e) {
-    throw e.add_context(fmt::format("cannot delete '{}'", id.to_string()));
+    e.add_context(fmt::format("cannot delete '{}'", id.to_string()));
+    throw;
   }
 }
 

@@ -191,7 +191,8 @@ StartResult start(const Home& home, const MachineId& id, const VerbOptions& opti
     result.took = std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::clock::now() - begin);
     return result;
   } catch (Error& e) {
-    throw e.add_context(fmt::format("cannot start '{}'", id.to_string()));
+    e.add_context(fmt::format("cannot start '{}'", id.to_string()));
+    throw;
   }
 }
 
@@ -207,7 +208,8 @@ ExitStatus supervise(const Home& home, const MachineId& id, const VerbOptions& o
     options.reporter->note(fmt::format("'{}' runs", id.to_string()));
     return wait_passing_signals(started->supervisor, signals);
   } catch (Error& e) {
-    throw e.add_context(fmt::format("cannot supervise '{}'", id.to_string()));
+    e.add_context(fmt::format("cannot supervise '{}'", id.to_string()));
+    throw;
   }
 }
 

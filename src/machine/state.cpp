@@ -97,7 +97,8 @@ std::optional<StateFile> read_state(const fs::path& volume) {
   try {
     return parse_state(*text);
   } catch (InvalidError& e) {
-    throw e.add_context("cannot use '" + (volume / names::state).string() + "'");
+    e.add_context("cannot use '" + (volume / names::state).string() + "'");
+    throw;
   }
 }
 

@@ -81,7 +81,8 @@ auto named(const char* what, const MachineId& id, Verb verb) {
   try {
     return verb();
   } catch (Error& e) {
-    throw e.add_context(fmt::format("cannot {} '{}'", what, id.to_string()));
+    e.add_context(fmt::format("cannot {} '{}'", what, id.to_string()));
+    throw;
   }
 }
 
