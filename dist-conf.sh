@@ -119,7 +119,7 @@ check_age() {
 # As root; sudo asks for the password by itself.
 apt() {
   set -- env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y \
-    -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
+    -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "$@"
   if [ "$(id -u)" -eq 0 ]; then
     "$@"
   elif command -v sudo >/dev/null; then
