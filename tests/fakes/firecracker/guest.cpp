@@ -22,7 +22,7 @@ std::optional<Guest::End> Guest::run() {
     say(fmt::format("{:08x} the quick brown fox jumps over the lazy dog and hides.\n", lines_++));
   if (program_.says_ready && !program_.floods) say(received_);
   received_.clear();
-  if (!key_pressed_) return std::nullopt;
+  if (!key_pressed_ || !program_.listens) return std::nullopt;
   if (program_.says_ready) say("meros tiny guest stops\n");
   return End::reset;
 }
