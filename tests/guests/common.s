@@ -67,6 +67,7 @@ echo:
         jmp echo
 1:      ret
 
+        .ifndef DEAF
 # Ends the machine once it is asked to: by a key, which is how Ctrl+Alt+Del arrives, or by the power button.
 stop_when_asked:
         inb $KEYBOARD_STATUS, %al
@@ -86,8 +87,10 @@ stop_when_asked:
         jmp 2b
 3:      ret
 
-ready_line: .asciz "meros tiny guest ready\n"
 stop_line:  .asciz "meros tiny guest stops\n"
+        .endif
+
+ready_line: .asciz "meros tiny guest ready\n"
         .ifndef WHOLE_PC            # what Linux has in it when it needs no firmware to find its devices
         .asciz "virtio-mmio-cmdline"
         .endif

@@ -22,6 +22,8 @@ std::filesystem::path kernel_of(Guest guest) {
       return directory / "halt.elf";
     case Guest::halt_pc:
       return directory / "halt-pc.elf";
+    case Guest::deaf:
+      return directory / "deaf.elf";
     case Guest::crash:
       return directory / "crash.elf";
     case Guest::flood:

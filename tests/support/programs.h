@@ -12,9 +12,10 @@ std::filesystem::path mergenc_program();     // build/bin/mergenc
 std::filesystem::path supervisor_program();  // build/bin/meros-supervisor
 
 enum class Guest {
-  tiny,     // says that it is ready, echoes its serial line, stops on Ctrl+Alt+Del; polls
+  tiny,     // says that it is ready, echoes its serial line, stops on Ctrl+Alt+Del or the power button; polls
   halt,     // the same, asleep between looks
   halt_pc,  // the same, for QEMU's q35 (the others boot on microvm)
+  deaf,     // says that it is ready, and does not stop when it is asked to
   crash,    // says that it is ready and dies of a triple fault
   flood,    // numbered lines of 64 bytes as fast as it can
 };
