@@ -29,15 +29,23 @@ Context::Context(machine::Face face) : face_(face), out_(STDOUT_FILENO), err_(ST
 Context::~Context() = default;
 
 const machine::Home& Context::home() {
-  if (!home_)
-    home_ = face_ == machine::Face::meros ? machine::find_meros_home(options.data_dir)
-                                          : machine::find_mergenc_home(options.images_dir, options.volumes_dir);
+  if (home_) return *home_;
+  home_ = face_ == machine::Face::meros ? machine::find_meros_home(options.data_dir)
+                                        : machine::find_mergenc_home(options.images_dir, options.volumes_dir);
+  detail(fmt::format("machines are in '{}'", home_->volumes_dir.string()));
   return *home_;
 }
 
 Reporter& Context::reporter() {
-  if (!reporter_) reporter_ = std::make_unique<StderrReporter>(err_, std::string(program()));
+  using Times = StderrReporter::Times;
+  if (!reporter_)
+    reporter_ =
+        std::make_unique<StderrReporter>(err_, std::string(program()), options.debug ? Times::shown : Times::hidden);
   return *reporter_;
+}
+
+void Context::detail(const std::string& text) {
+  if (options.verbose || options.debug) reporter().note(text);
 }
 
 void Context::print_error(const Error& error) {

@@ -42,6 +42,8 @@ class Context {
   Output& out() { return out_; }
   // Everything else, to stderr. Safe to use from several threads.
   Reporter& reporter();
+  // A note for those who asked for more with -v or --debug.
+  void detail(const std::string& text);
   // "meros: <message>" and "hint: <hint>" on stderr.
   void print_error(const Error& error);
 

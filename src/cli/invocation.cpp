@@ -14,7 +14,11 @@ namespace {
 constexpr std::array<std::string_view, 5> with_value = {"-o", "--output", "--data-dir", "--images-dir",
                                                         "--volumes-dir"};
 
-bool contains(const auto& all, std::string_view word) { return std::find(all.begin(), all.end(), word) != all.end(); }
+// -o may also end a row of short flags: -vo json.
+bool takes_next_word(std::string_view word) {
+  const bool row_of_flags = word.size() > 2 && word[0] == '-' && word[1] != '-' && word.back() == 'o';
+  return row_of_flags || std::find(with_value.begin(), with_value.end(), word) != with_value.end();
+}
 
 std::string program_of(machine::Face face) { return face == machine::Face::meros ? "meros" : "mergenc"; }
 
@@ -26,27 +30,22 @@ std::vector<std::string> second_words(const std::vector<Verb>& verbs, std::strin
   return seconds;
 }
 
-[[noreturn]] void unknown(machine::Face face, std::string_view what, std::string_view word,
-                          const std::vector<std::string>& candidates) {
-  const auto close = nearest(word, candidates);
-  throw UsageError(
-      fmt::format("{} '{}'", what, printable(word)),
-      close ? fmt::format("did you mean '{}'?", *close) : fmt::format("see '{} --help'", program_of(face)));
-}
-
 std::optional<Verb> find_verb(const std::vector<Verb>& verbs, std::string_view name) {
   for (const auto& verb : verbs)
     if (verb.name == name || (!verb.alias.empty() && verb.alias == name)) return verb;
   return std::nullopt;
 }
 
-std::vector<std::string> first_words(const std::vector<Verb>& verbs) {
-  std::vector<std::string> words;
+[[noreturn]] void unknown_verb(machine::Face face, std::string_view word, const std::vector<Verb>& verbs) {
+  std::vector<std::string> known;
   for (const auto& verb : verbs) {
-    words.emplace_back(verb.name.substr(0, verb.name.find(' ')));
-    if (!verb.alias.empty()) words.emplace_back(verb.alias);
+    known.emplace_back(verb.name);
+    if (!verb.alias.empty()) known.emplace_back(verb.alias);
   }
-  return words;
+  const auto close = nearest(word, known);
+  throw UsageError(
+      fmt::format("unknown verb '{}'", printable(word)),
+      close ? fmt::format("did you mean '{}'?", *close) : fmt::format("see '{} --help'", program_of(face)));
 }
 
 }  // namespace
@@ -58,7 +57,7 @@ Invocation read_invocation(machine::Face face, const std::vector<std::string>& a
     const auto& word = arguments[at];
     if (word == "--version") return {Invocation::Kind::version, {}, {}};
     if (word == "--help" || word == "-h") return {Invocation::Kind::help, {}, {}};
-    if (contains(with_value, word)) {
+    if (takes_next_word(word)) {
       ++at;
       continue;
     }
@@ -82,12 +81,11 @@ Invocation read_invocation(machine::Face face, const std::vector<std::string>& a
     if (rest.empty() || rest.front().starts_with('-'))
       throw UsageError(fmt::format("'{}' needs to know what to do: {}", name, join(seconds, ", ")),
                        fmt::format("see '{} {} {} --help'", program_of(face), name, seconds.front()));
-    if (!contains(seconds, rest.front())) unknown(face, "unknown verb", name + " " + rest.front(), seconds);
     name += " " + rest.front();
     rest.erase(rest.begin());
   }
   found.verb = find_verb(verbs, name);
-  if (!found.verb) unknown(face, "unknown verb", name, first_words(verbs));
+  if (!found.verb) unknown_verb(face, name, verbs);
   found.arguments.insert(found.arguments.end(), rest.begin(), rest.end());
   return found;
 }

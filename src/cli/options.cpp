@@ -32,7 +32,7 @@ void add_global_options(CLI::App& app, Context& context) {
   }
   app.add_flag("-y,--yes", options.yes, "answer every question with yes")->group(global_group);
   app.add_flag("-v,--verbose", options.verbose, "tell more of what is done")->group(global_group);
-  app.add_flag("--debug", options.debug, "tell everything, with times")->group(global_group);
+  app.add_flag("--debug", options.debug, "as -v, with the time before each line")->group(global_group);
 }
 
 std::chrono::milliseconds parse_seconds(std::string_view text, std::string_view option) {

@@ -22,6 +22,7 @@ constexpr int watch_interval_ms = 500;
 struct Options {
   bool all = false;
   bool watch = false;
+  bool names_only = false;
 };
 
 std::vector<machine::Status> wanted_machines(Context& context, const Options& options) {
@@ -59,6 +60,12 @@ Json document_of(const std::vector<machine::Status>& machines) {
 
 int list_once(Context& context, const Options& options) {
   const auto machines = wanted_machines(context, options);
+  if (options.names_only) {
+    std::string names;
+    for (const auto& status : machines) names += status.id.to_string() + "\n";
+    context.out().write(names);
+    return exit_done;
+  }
   if (context.options.format != Format::table) {
     context.out().print(document_of(machines), context.options.format);
     return exit_done;
@@ -100,6 +107,7 @@ Action declare_ps(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   app.add_flag("-a,--all", options->all, "those that do not run, too");
   app.add_flag("-w,--watch", options->watch, "go on, and show every change (with -o json: one document a line)");
+  app.add_flag("-q,--quiet", options->names_only, "only their names, one a line")->excludes("--watch");
   return [options, &context] {
     if (!options->watch) return list_once(context, *options);
     if (context.options.format == Format::yaml) throw UsageError("--watch prints no YAML", "use -o json");

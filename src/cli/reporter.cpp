@@ -9,13 +9,14 @@
 namespace meros::cli {
 namespace {
 
+constexpr std::size_t longest_name = 24;
 constexpr std::size_t bar_width = 24;
 constexpr std::string_view clear_line = "\r\x1b[K";
 
 }  // namespace
 
 std::string progress_line(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total) {
-  std::string name = printable(what.substr(0, 32));
+  std::string name = printable(what.substr(0, longest_name));
   if (!total || *total == 0) return fmt::format("{}  {}", name, format_bytes(done));
   const double part = std::min(1.0, static_cast<double>(done) / static_cast<double>(*total));
   const auto filled = static_cast<std::size_t>(part * bar_width);
@@ -31,7 +32,10 @@ void StderrReporter::warn(std::string_view text) {
 
 void StderrReporter::say(const std::string& line) {
   const std::lock_guard guard(mutex_);
-  err_.write(bar_on_screen_ ? std::string(clear_line) + line : line);
+  std::string text = bar_on_screen_ ? std::string(clear_line) : std::string();
+  if (times_ == Times::shown)
+    text += fmt::format("[{:9.3f}] ", std::chrono::duration<double>(clock::now() - began_).count());
+  err_.write(text + line);
   bar_on_screen_ = false;
 }
 

@@ -14,8 +14,10 @@ namespace meros::cli {
 // Safe to use from several threads.
 class StderrReporter : public Reporter {
  public:
-  // `err` outlives it.
-  StderrReporter(Output& err, std::string program) : err_(err), program_(std::move(program)) {}
+  // `err` outlives it. With `times` each line begins with the seconds since the program began.
+  enum class Times { hidden, shown };
+  StderrReporter(Output& err, std::string program, Times times)
+      : err_(err), program_(std::move(program)), times_(times) {}
 
   void note(std::string_view text) override;
   void warn(std::string_view text) override;
@@ -28,6 +30,8 @@ class StderrReporter : public Reporter {
 
   Output& err_;
   std::string program_;
+  Times times_;
+  clock::time_point began_ = clock::now();
   std::mutex mutex_;
   std::string work_;         // what the last progress was about
   clock::time_point drawn_;  // when it was last shown

@@ -52,8 +52,9 @@ Error named(Error error, const std::string& machine) {
   return error;
 }
 
-void run_one(Results& results, std::size_t at, const machine::MachineId& id, const OnMachine& work) {
+void run_one(Context& context, Results& results, std::size_t at, const machine::MachineId& id, const OnMachine& work) {
   try {
+    context.detail(fmt::format("{}: begins", id.to_string()));
     results.done(at, id.to_string(), work(id));
   } catch (const Error& e) {
     results.failed(at, id.to_string(), named(e, id.to_string()));
@@ -95,7 +96,7 @@ int for_each_target(Context& context, const Targets& targets, const OnMachine& w
   context.reporter();  // made here, for it is made at its first use
   std::atomic<std::size_t> next = 0;
   const auto worker = [&] {
-    for (std::size_t at = next++; at < count; at = next++) run_one(results, at, found.machines[at], work);
+    for (std::size_t at = next++; at < count; at = next++) run_one(context, results, at, found.machines[at], work);
   };
   {
     std::vector<std::jthread> threads;

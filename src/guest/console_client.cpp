@@ -200,11 +200,12 @@ class Session {
     if (end_->kind == ConsoleEnd::Kind::machine_ended) say(fmt::format("machine '{}' ended", options_.machine));
   }
 
-  // A message that cannot be written is lost: the console is what matters.
+  // A message that cannot be written is lost: a terminal that shows nothing must not keep us from ending.
   void say(const std::string& message) const {
     if (message.empty()) return;
     const std::string line = message + "\n";
-    [[maybe_unused]] const ssize_t n = ::write(streams_.messages, line.data(), line.size());
+    const Fd own = nonblocking_twin(streams_.messages);
+    [[maybe_unused]] const ssize_t n = ::write(own ? own.get() : streams_.messages, line.data(), line.size());
   }
 
   Fd console_;
