@@ -11,7 +11,8 @@ IsolatedTest::IsolatedTest()
       leaks_(std::make_unique<LeakCheck>(home_->path())) {}
 
 void IsolatedTest::TearDown() {
-  if (!IsSkipped()) EXPECT_THAT(leaks_->found(), testing::IsEmpty()) << "the test left something behind";
+  if (IsSkipped()) return;
+  EXPECT_THAT(leaks_->found(), testing::IsEmpty()) << "the test left something behind";
 }
 
 }  // namespace meros::test
