@@ -57,12 +57,12 @@ void check_sizes(const Spec& spec) {
 
 void check_features(const Spec& spec) {
   const auto refuse = [](std::string_view what) {
-    throw InvalidError(fmt::format("Firecracker has no {}", what), other_driver);
+    throw InvalidError(fmt::format("Firecracker {}", what), other_driver);
   };
-  if (spec.firmware != Firmware::none) refuse("firmware: it boots a kernel of its own choice, not a disk");
-  if (!spec.cdroms.empty()) refuse("CD-ROM drive");
-  if (spec.display) refuse("display");
-  if (!spec.extra_args.empty()) refuse("further command line for its devices (qemu_args)");
+  if (spec.firmware != Firmware::none) refuse("has no firmware: it boots a kernel, not a disk");
+  if (!spec.cdroms.empty()) refuse("has no CD-ROM drive");
+  if (spec.display) refuse("has no display");
+  if (!spec.extra_args.empty()) refuse("takes no arguments for its devices (qemu_args)");
 }
 
 // What Firecracker itself puts after the kernel arguments: pci=off, the root device, and where each device is.
