@@ -89,6 +89,14 @@ std::string capitalised(std::string method) {
   return method;
 }
 
+std::string read_config(const std::string& path) {
+  try {
+    return read_file(path);
+  } catch (const Error& e) {
+    throw Panic{fmt::format("Unable to open or read from the configuration file: {}", e.message())};
+  }
+}
+
 class Firecracker {
  public:
   void run(const std::vector<std::string>& words);
@@ -97,7 +105,7 @@ class Firecracker {
  private:
   void configure_log(const Arguments& given);
   HttpServer serve_api(const Arguments& given);
-  void configure_from(const std::string& path);
+  void configure_from(const std::string& text);
   void start_guest(const std::string& kernel);
   void loop();
   void on_signal();
@@ -144,8 +152,10 @@ void Firecracker::run(const std::vector<std::string>& words) {
                               if (config.contains("level") && config["level"].is_string())
                                 log_.set_most(parse_level(config["level"].get<std::string>()));
                             }});
+  std::optional<std::string> config;
+  if (const auto path = given->value("config-file")) config = read_config(*path);
   if (!given->has("no-api")) server_.emplace(serve_api(*given));
-  if (const auto config = given->value("config-file")) configure_from(*config);
+  if (config) configure_from(*config);
   loop();
 }
 
@@ -186,13 +196,7 @@ HttpServer Firecracker::serve_api(const Arguments& given) {
   }
 }
 
-void Firecracker::configure_from(const std::string& path) {
-  std::string text;
-  try {
-    text = read_file(path);
-  } catch (const Error& e) {
-    throw Panic{fmt::format("Unable to open or read from the configuration file: {}", e.message())};
-  }
+void Firecracker::configure_from(const std::string& text) {
   try {
     const Body config = Body::parse(text, nullptr, /*allow_exceptions=*/false);
     if (config.is_discarded()) throw Fault("Invalid JSON: expected value");
@@ -230,6 +234,7 @@ void Firecracker::start_guest(const std::string& kernel) {
 void Firecracker::loop() {
   for (;;) {
     const bool runs = guest_ && api_->state() == Api::State::running;
+    if (runs) run_guest();
     std::vector<pollfd> polled{{signals_.get(), POLLIN, 0}};
     if (has_input_ && runs) polled.push_back({STDIN_FILENO, POLLIN, 0});
     const std::size_t first_of_server = polled.size();
@@ -241,7 +246,6 @@ void Firecracker::loop() {
     if (first_of_server == 2 && polled[1].revents != 0) on_input();
     for (std::size_t i = first_of_server; i < polled.size(); ++i)
       if (polled[i].revents != 0) server_->on_readable(polled[i].fd);
-    if (guest_ && api_->state() == Api::State::running) run_guest();
   }
 }
 

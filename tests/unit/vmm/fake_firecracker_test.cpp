@@ -13,6 +13,7 @@
 #include "support/namespace.h"
 #include "support/programs.h"
 #include "vmm/firecracker/api.h"
+#include "vmm/firecracker/serial_line.h"
 #include "vmm/firecracker/socket_watch.h"
 
 namespace meros::vmm::firecracker {
@@ -464,13 +465,14 @@ TEST_P(Conformance, ConfigurationFile) {
   world_.write("config.json", R"({"machine-config":{"vcpu_count":1,"mem_size_mib":64},)"
                               R"("boot-source":{"kernel_image_path":"kernel","boot_args":"console=ttyS0"},)"
                               R"("drives":[{"drive_id":"rootfs","is_root_device":true,"path_on_host":"disk.img"}]})");
-  Pipe out = make_pipe();
+  SerialLine serial = open_serial_line();
   Command command;
   command.argv = {GetParam().path, "--no-api", "--config-file", "config.json", "--log-path", "log"};
   command.working_directory = world_.volume().get();
-  command.pass(out.write_end.get(), 1);
-  Child child = spawn(command);
-  EXPECT_EQ(read_until(out.read_end, "\n"), std::string(test::ready_line) + "\n");
+  command.pass(serial.theirs.get(), 0);
+  command.pass(serial.theirs.get(), 1);
+  const Child child = spawn(command);
+  EXPECT_EQ(read_until(serial.ours, "\n"), std::string(test::ready_line) + "\n");
 }
 
 TEST_P(Conformance, Signals) {
