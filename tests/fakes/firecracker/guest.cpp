@@ -17,6 +17,7 @@ std::optional<Guest::End> Guest::run() {
   if (program_.says_ready && !said_ready_) say("meros tiny guest ready\n");
   said_ready_ = true;
   if (program_.crashes) return End::crashed;
+  if (!program_.hears) return std::nullopt;
   constexpr int lines_a_run = 32;
   for (int i = 0; program_.floods && i < lines_a_run; ++i)
     say(fmt::format("{:08x} the quick brown fox jumps over the lazy dog and hides.\n", lines_++));

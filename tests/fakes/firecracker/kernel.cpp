@@ -75,6 +75,7 @@ GuestProgram program_of(std::string_view kernel) {
   program.crashes = program.says_ready && faults_without_handlers(kernel);
   program.floods = program.says_ready && has(" the quick brown fox jumps over the lazy dog and hides.\n");
   program.listens = !program.says_ready || has("meros tiny guest stops\n");
+  program.hears = !program.says_ready || has("meros tiny guest stops\n");
   return program;
 }
 

@@ -16,6 +16,7 @@ struct GuestProgram {
   bool says_ready = false;
   bool crashes = false;  // loads an empty interrupt table and faults
   bool floods = false;
+  bool hears = true;    // its serial line and the keyboard
   bool listens = true;  // ends when it is asked to
 };
 GuestProgram program_of(std::string_view kernel);

@@ -13,6 +13,7 @@
 #include "network/tap.h"
 #include "support/host.h"
 #include "support/namespace.h"
+#include "support/process.h"
 #include "support/programs.h"
 #include "support/wait.h"
 
@@ -121,6 +122,13 @@ TEST_P(FirecrackerProcess, HasNothingOfOurEnvironment) {
   EXPECT_EQ(read_file("/proc/" + std::to_string(vmm->process().pid()) + "/environ"), "");
 }
 
+TEST_P(FirecrackerProcess, HearsNoKeyOfOurTerminalAndGainsNoPrivilege) {
+  const auto vmm = world_.boot(binary());
+  const pid_t pid = vmm->process().pid();
+  EXPECT_EQ(::getsid(pid), pid);
+  EXPECT_EQ(test::status_line(pid, "NoNewPrivs"), "1");
+}
+
 TEST_P(FirecrackerProcess, HoldsTheLockUntilItsEnd) {
   Fd lock = open_file_at(world_.volume(), "vmm.lock", O_RDWR | O_CREAT);
   ASSERT_TRUE(try_inherited_lock(lock));
@@ -173,6 +181,16 @@ TEST_P(FirecrackerProcess, DropsWhatNobodyReads) {
   // Far more than a terminal holds is said before it hears of this.
   EXPECT_EQ(vmm->ask_to_stop(), StopRequest::ctrl_alt_del);
   EXPECT_EQ(end_of(*vmm).describe(), "exit code 0");
+}
+
+TEST_P(FirecrackerProcess, OutlivesAskingADeafGuest) {
+  world_.spec.kernel = test::kernel_of(test::Guest::deaf);
+  const auto vmm = world_.boot(binary());
+  read_until(vmm->console(), ready);
+  EXPECT_EQ(vmm->ask_to_stop(), StopRequest::ctrl_alt_del);
+  write_all(vmm->console(), "x");
+  EXPECT_EQ(wait_for(vmm->console(), POLLIN, 50), 0) << "it is not deaf";
+  EXPECT_EQ(vmm->query(), "running");
 }
 
 TEST_P(FirecrackerProcess, IsNotStartedForWhatIsNotWanted) {
