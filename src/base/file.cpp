@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 #include "base/error.h"
 
@@ -48,14 +50,37 @@ std::optional<unsigned> id_from(const char* variable) {
   return value;
 }
 
+[[noreturn]] void throw_shorter() { throw Error("cannot copy: the file became shorter while it was read"); }
+
+// Through our own memory: between file systems of different kinds the kernel does not copy by itself.
+void copy_by_hand(const Fd& from, const Fd& to, off_t begin, off_t end) {
+  std::vector<char> buffer(std::size_t{1} << 20);
+  while (begin < end) {
+    const auto wanted = std::min(buffer.size(), static_cast<std::size_t>(end - begin));
+    const ssize_t n = ::pread(from.get(), buffer.data(), wanted, begin);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_errno("cannot copy");
+    if (n == 0) throw_shorter();
+    for (ssize_t done = 0; done < n;) {
+      const ssize_t written =
+          ::pwrite(to.get(), buffer.data() + done, static_cast<std::size_t>(n - done), begin + done);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) throw_errno("cannot copy");
+      done += written;
+    }
+    begin += n;
+  }
+}
+
 void copy_range(const Fd& from, const Fd& to, off_t begin, off_t end) {
   off_t in = begin;
   off_t out = begin;
   while (in < end) {
     const ssize_t n = ::copy_file_range(from.get(), &in, to.get(), &out, static_cast<std::size_t>(end - in), 0);
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && (errno == EXDEV || errno == EOPNOTSUPP || errno == ENOSYS)) return copy_by_hand(from, to, in, end);
     if (n < 0) throw_errno("cannot copy");
-    if (n == 0) throw Error("cannot copy: the file became shorter while it was read");
+    if (n == 0) throw_shorter();
   }
 }
 
