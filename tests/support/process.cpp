@@ -111,6 +111,7 @@ std::vector<pid_t> children_of(pid_t pid) {
 }
 
 void kill_and_wait(pid_t pid) {
+  if (pid <= 0) throw Error("there is no process to kill");
   const Fd process = open_pidfd(pid);
   if (!process) return;
   ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);

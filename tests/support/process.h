@@ -26,7 +26,8 @@ std::optional<uid_t> effective_uid(pid_t pid);
 // The children of a process, by the kernel's list.
 std::vector<pid_t> children_of(pid_t pid);
 
-// Sends SIGKILL through a pidfd and waits for the end.
+// Sends SIGKILL through a pidfd and waits for the end; no effect where it has ended. An Error for pid 0: what was meant
+// does not run.
 void kill_and_wait(pid_t pid);
 // The same for everything that belongs to `directory`, again until nothing is left.
 void kill_processes_of(const std::filesystem::path& directory);
