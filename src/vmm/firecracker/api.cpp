@@ -58,8 +58,10 @@ void await(const Fd& socket, short events, const Plan::Request& request, Deadlin
            const StillWanted& still_wanted) {
   for (;;) {
     if (still_wanted) still_wanted();
-    if (wait_for(socket, events, deadline.at_most(patience).poll_timeout()) != 0) return;
+    const bool ready = wait_for(socket, events, deadline.at_most(patience).poll_timeout()) != 0;
+    // First: a peer that says a little for ever is no better than a silent one.
     if (deadline.passed()) throw TimeoutError(fmt::format("Firecracker did not answer {} in time", name_of(request)));
+    if (ready) return;
   }
 }
 

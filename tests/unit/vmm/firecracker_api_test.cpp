@@ -120,6 +120,11 @@ TEST_F(FirecrackerApi, TellsAPeerThatStopsInTheMiddle) {
   EXPECT_EQ(failure(look, Deadline::after(20ms)), "Firecracker did not answer GET / in time");
 }
 
+TEST_F(FirecrackerApi, TellsAPeerThatTalksForEver) {
+  say("HTTP/1.1 200 \r\nContent-Length: 1000000\r\n\r\n");
+  EXPECT_THROW(api_.exchange(look, Deadline::after(100ms), [&] { say("x"); }), TimeoutError);
+}
+
 TEST_F(FirecrackerApi, TellsAnEndBeforeTheAnswer) {
   hang_up();
   EXPECT_EQ(failure(look), "Firecracker closed its API connection at GET /");
