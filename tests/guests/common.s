@@ -67,6 +67,12 @@ echo:
         jmp echo
 1:      ret
 
+reset:
+        movb $RESET_CPU, %al
+        outb %al, $KEYBOARD_STATUS
+1:      hlt
+        jmp 1b
+
         .ifndef DEAF
 # Ends the machine once it is asked to: by a key, which is how Ctrl+Alt+Del arrives, or by the power button.
 stop_when_asked:
@@ -81,10 +87,7 @@ stop_when_asked:
         jz 3f
 1:      movl $stop_line, %esi
         call print
-        movb $RESET_CPU, %al
-        outb %al, $KEYBOARD_STATUS
-2:      hlt
-        jmp 2b
+        jmp reset
 3:      ret
 
 stop_line:  .asciz "meros tiny guest stops\n"

@@ -50,14 +50,14 @@ TEST_P(Restarting, OnFailureGivesUpAfterItsLimit) {
 }
 
 TEST_P(Restarting, OnFailureLeavesAGuestThatEndedWell) {
-  create_and_start("web", vmm(), Guest::crash, {"--restart", "on-failure"});
+  create_and_start("web", vmm(), Guest::brief, {"--restart", "on-failure"});
   EXPECT_TRUE(comes_to_state("web", "stopped"));
   EXPECT_THAT(events_of("web"), Contains("restarting").Times(0));
   must({"delete", "web"});
 }
 
 TEST_P(Restarting, AlwaysStartsAGuestThatEndedWell) {
-  create_and_start("web", vmm(), Guest::crash, {"--restart", "always"});
+  create_and_start("web", vmm(), Guest::brief, {"--restart", "always"});
   EXPECT_TRUE(eventually([&] { return get<int>(info("web"), "restarts") >= 2; }));
   must({"stop", "web"});
   EXPECT_EQ(supervisor_of("web"), 0) << "a machine that was stopped stays so";
@@ -73,7 +73,7 @@ TEST_P(Restarting, AStopIsNoReasonToStart) {
 }
 
 TEST_P(Restarting, AStopEndsThePauseBeforeTheNextTry) {
-  create_and_start("web", vmm(), Guest::crash, {"--restart", "always"});
+  create_and_start("web", vmm(), Guest::brief, {"--restart", "always"});
   ASSERT_TRUE(eventually([&] { return get<int>(info("web"), "restarts") >= 3; }));
   const auto begin = Deadline::clock::now();
   must({"stop", "web"});

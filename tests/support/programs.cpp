@@ -24,6 +24,8 @@ std::filesystem::path kernel_of(Guest guest) {
       return directory / "halt-pc.elf";
     case Guest::deaf:
       return directory / "deaf.elf";
+    case Guest::brief:
+      return directory / "brief.elf";
     case Guest::crash:
       return directory / "crash.elf";
     case Guest::flood:

@@ -16,6 +16,7 @@ enum class Guest {
   halt,     // the same, asleep between looks
   halt_pc,  // the same, for QEMU's q35 (the others boot on microvm)
   deaf,     // says that it is ready, and does not stop when it is asked to
+  brief,    // says that it is ready and ends by itself
   crash,    // says that it is ready and dies of a triple fault
   flood,    // numbered lines of 64 bytes as fast as it can
 };

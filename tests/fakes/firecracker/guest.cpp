@@ -17,13 +17,17 @@ std::optional<Guest::End> Guest::run() {
   if (program_.says_ready && !said_ready_) say("meros tiny guest ready\n");
   said_ready_ = true;
   if (program_.crashes) return End::crashed;
+  if (program_.is_brief) {
+    say("meros tiny guest ends by itself\n");
+    return End::reset;
+  }
   if (!program_.hears) return std::nullopt;
   constexpr int lines_a_run = 32;
   for (int i = 0; program_.floods && i < lines_a_run; ++i)
     say(fmt::format("{:08x} the quick brown fox jumps over the lazy dog and hides.\n", lines_++));
   if (program_.says_ready && !program_.floods) say(received_);
   received_.clear();
-  if (!key_pressed_ || !program_.listens) return std::nullopt;
+  if (!key_pressed_) return std::nullopt;
   if (program_.says_ready) say("meros tiny guest stops\n");
   return End::reset;
 }

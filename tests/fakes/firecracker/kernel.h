@@ -16,8 +16,8 @@ struct GuestProgram {
   bool says_ready = false;
   bool crashes = false;  // loads an empty interrupt table and faults
   bool floods = false;
-  bool hears = true;    // its serial line and the keyboard
-  bool listens = true;  // ends when it is asked to
+  bool is_brief = false;  // ends by itself
+  bool hears = true;      // its serial line and the keyboard
 };
 GuestProgram program_of(std::string_view kernel);
 
