@@ -57,8 +57,10 @@ int doctor(Context& context) {
 
 std::vector<Check> run_checks(const machine::Home& home) {
   const HostView host = this_host();
-  std::vector<Check> checks = {check_driver(host, vmm::probe_kvm()), check_supervisor(home.supervisor),
-                               check_data_directory(host, home.data_dir), check_kvm(host)};
+  const vmm::KvmStatus kvm = vmm::probe_kvm();
+  std::vector<Check> checks = {
+      home.face == machine::Face::mergenc ? check_firecracker_only(host, kvm) : check_driver(host, kvm),
+      check_supervisor(home.supervisor), check_data_directory(host, home.data_dir), check_kvm(host)};
   std::ranges::move(check_programs(host), std::back_inserter(checks));
   for (Check check :
        {check_tun(host), check_forwarding(host), check_bridge_filter(host),

@@ -54,6 +54,8 @@ std::string as_root(const HostView& host, const std::string& command);
 Check check_kvm(const HostView& host);
 // Whether and by what `create` without --driver and --accel would run a machine, and why.
 Check check_driver(const HostView& host, const vmm::KvmStatus& kvm);
+// The same for mergenc, which takes Firecracker and nothing else.
+Check check_firecracker_only(const HostView& host, const vmm::KvmStatus& kvm);
 std::vector<Check> check_programs(const HostView& host);
 Check check_supervisor(const std::filesystem::path& supervisor);
 

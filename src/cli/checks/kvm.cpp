@@ -51,4 +51,20 @@ Check check_driver(const HostView& host, const vmm::KvmStatus& kvm) {
   return check;
 }
 
+Check check_firecracker_only(const HostView& host, const vmm::KvmStatus& kvm) {
+  Check check{.id = "driver", .title = "a driver for machines", .required = true};
+  const auto program = host.find_program("firecracker");
+  if (!program || !kvm.opens) {
+    check.status = Check::Status::missing;
+    check.detail = program ? kvm.why : "firecracker is not installed";
+    check.remedy = program ? remedy_for_kvm(host, kvm) : "put the program into PATH, or name it with --firecracker-bin";
+    return check;
+  }
+  check.detail = fmt::format("firecracker with kvm ({})", *program);
+  if (kvm.usable()) return check;
+  check.status = Check::Status::degraded;
+  check.detail += "; " + kvm.why;
+  return check;
+}
+
 }  // namespace meros::cli

@@ -72,8 +72,11 @@ Check check_reflink(const fs::path& directory) {
   const bool written = source && copy && ::pwrite(source.get(), block.data(), block.size(), 0) == 4096;
   if (written && ::ioctl(copy.get(), FICLONE, source.get()) == 0) return check;
   check.status = Check::Status::degraded;
-  check.detail = written ? "the file system has none: raw disks are copied byte by byte (holes are kept)"
-                         : fmt::format("cannot be tried in '{}': {}", place.string(), std::strerror(errno));
+  if (!written) {
+    check.detail = fmt::format("cannot be tried in '{}': {}", place.string(), std::strerror(errno));
+    return check;
+  }
+  check.detail = "the file system has none: raw disks are copied byte by byte (holes are kept)";
   check.remedy = "a data directory on btrfs or xfs";
   return check;
 }
