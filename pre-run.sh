@@ -36,10 +36,19 @@ find_mergenc() {
 
 mergenc=${MERGENC:-$(find_mergenc)}
 
-# The environment first, so that an option given here has the last word.
-[ -z "${ROOTFS_SHA256:-}" ] || set -- --rootfs-sha256 "$ROOTFS_SHA256" "$@"
-[ -z "${KERNEL_SHA256:-}" ] || set -- --kernel-sha256 "$KERNEL_SHA256" "$@"
-[ -z "${ROOTFS_URL:-}" ] || set -- --rootfs-url "$ROOTFS_URL" "$@"
-[ -z "${KERNEL_URL:-}" ] || set -- --kernel-url "$KERNEL_URL" "$@"
-[ -z "${IMAGES_DIR:-}" ] || set -- --images-dir "$IMAGES_DIR" "$@"
+# given OPTION ARGUMENT…: whether the option is among the arguments. It has the last word over the environment.
+given() {
+  option=$1
+  shift
+  for argument in "$@"; do
+    case $argument in "$option" | "$option="*) return 0 ;; esac
+  done
+  return 1
+}
+
+[ -z "${KERNEL_URL:-}" ] || given --kernel-url "$@" || set -- "$@" --kernel-url "$KERNEL_URL"
+[ -z "${ROOTFS_URL:-}" ] || given --rootfs-url "$@" || set -- "$@" --rootfs-url "$ROOTFS_URL"
+[ -z "${KERNEL_SHA256:-}" ] || given --kernel-sha256 "$@" || set -- "$@" --kernel-sha256 "$KERNEL_SHA256"
+[ -z "${ROOTFS_SHA256:-}" ] || given --rootfs-sha256 "$@" || set -- "$@" --rootfs-sha256 "$ROOTFS_SHA256"
+[ -z "${IMAGES_DIR:-}" ] || given --images-dir "$@" || set -- "$@" --images-dir "$IMAGES_DIR"
 exec "$mergenc" image fetch "$@"
