@@ -4,8 +4,9 @@ target_compile_options(meros_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror
   -ffunction-sections -fdata-sections -fstack-protector-strong)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # Optimized, GCC 12 raises false alarms over std::string's operator+ (its bugs 105329 and 105651).
-  target_compile_options(meros_options INTERFACE -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
+  # Optimized, GCC 12 raises false alarms over std::string (its bugs 105329 and 105651).
+  target_compile_options(meros_options INTERFACE
+    -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds)
 endif()
 target_compile_definitions(meros_options INTERFACE MEROS_VERSION="${PROJECT_VERSION}" _GNU_SOURCE)
 target_include_directories(meros_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
