@@ -3,6 +3,10 @@ add_library(meros_options INTERFACE)
 target_compile_options(meros_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror
   -ffunction-sections -fdata-sections -fstack-protector-strong)
+if(MEROS_PCH)
+  # Of libraries and programs alike: one precompiled header serves both only if both are compiled the same way.
+  target_compile_options(meros_options INTERFACE -fPIC)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # Optimized, GCC 12 raises false alarms over std::string (its bugs 105329 and 105651).
   target_compile_options(meros_options INTERFACE
