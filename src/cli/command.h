@@ -50,9 +50,11 @@ Action declare_pause(CLI::App& app, Context& context);
 Action declare_ps(CLI::App& app, Context& context);
 Action declare_restart(CLI::App& app, Context& context);
 Action declare_resume(CLI::App& app, Context& context);
+Action declare_schema(CLI::App& app, Context& context);
 Action declare_start(CLI::App& app, Context& context);
 Action declare_stop(CLI::App& app, Context& context);
 Action declare_supervise(CLI::App& app, Context& context);
+Action declare_validate(CLI::App& app, Context& context);
 Action declare_version(CLI::App& app, Context& context);
 Action declare_wait(CLI::App& app, Context& context);
 

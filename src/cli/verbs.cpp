@@ -23,6 +23,8 @@ constexpr std::array verbs = {
     Verb{"supervise", "", "run a machine in the foreground", Faces::meros, declare_supervise},
     Verb{"gc", "", "mend what a crash left behind", Faces::meros, declare_gc},
     Verb{"image fetch", "", "fetch a kernel and a root file system", Faces::both, declare_image_fetch},
+    Verb{"validate", "", "check the manifest of a constellation", Faces::meros, declare_validate},
+    Verb{"schema", "", "print the JSON Schema of manifests", Faces::meros, declare_schema},
     Verb{"doctor", "", "look at what the host has and lacks", Faces::both, declare_doctor},
     Verb{"completion", "", "print the completion script for a shell", Faces::both, declare_completion},
     Verb{"version", "", "print the version", Faces::both, declare_version},
