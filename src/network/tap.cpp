@@ -19,6 +19,10 @@ namespace {
 constexpr std::size_t max_alias = 255;  // IFALIASZ - 1, linux/if.h
 constexpr auto tap_kind = "tun";        // what the kernel calls TUN and TAP devices alike
 
+// The host's side of every TAP, as Xen has it: a bridge without an address of its own takes its lowest port's, so that
+// with any other its address, and with it the guests' gateway, would change when a machine comes or goes.
+constexpr auto tap_mac = "fe:ff:ff:ff:ff:ff";
+
 // A TAP that we are attached to, so that nobody else is.
 struct AttachedTap {
   Fd fd;
@@ -109,15 +113,11 @@ void set_protocols(const TapSettings& settings) {
   if (settings.disable_ipv6) set_sysctl(fmt::format("/proc/sys/net/ipv6/conf/{}/disable_ipv6", settings.name), "1");
 }
 
-// The highest address there is, for a bridge without one of its own takes its lowest port's: with a random one the
-// host's bridge would change its address when a machine comes or goes.
-std::string high_mac() { return "fe" + random_mac().substr(2); }
-
 void configure(const Netlink& netlink, const AttachedTap& tap, const TapSettings& settings,
                const std::optional<Link>& bridge) {
   const std::string doing = fmt::format("cannot set up tap '{}'", settings.name);
   const int index = tap.link.index;
-  if (tap.made_here) netlink.change(index, {.alias = settings.alias, .mac = high_mac()}, doing);
+  if (tap.made_here) netlink.change(index, {.alias = settings.alias, .mac = tap_mac}, doing);
   if (::ioctl(tap.fd.get(), TUNSETOWNER, static_cast<unsigned long>(settings.owner_uid)) != 0)
     throw_errno(fmt::format("cannot give tap '{}' to user {}", settings.name, settings.owner_uid));
   set_protocols(settings);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <functional>
 
 #include "base/child.h"
@@ -86,6 +87,10 @@ class Tap : public testing::Test {
     return output.out;
   }
   static std::string sysctl(const std::string& path) { return std::string(trim(read_file("/proc/sys/net/" + path))); }
+  static std::string bridge_address() {
+    const std::string shown = ip({"link", "show", "br1"});
+    return shown.substr(shown.find("link/ether"), 28);
+  }
   static std::vector<std::string> link_names() {
     std::vector<std::string> names;
     for (const Link& link : list_links()) {
@@ -136,10 +141,23 @@ TEST_F(Tap, DoesNotChangeTheAddressOfABridgeThatHasNoneOfItsOwn) {
   ip({"link", "set", "port0", "master", "br1"});
   settings.bridge = "br1";
   ensure_tap(settings);
-  EXPECT_THAT(ip({"link", "show", "tap0"}), testing::HasSubstr("link/ether fe:"));
+  EXPECT_THAT(ip({"link", "show", "tap0"}), testing::HasSubstr("link/ether fe:ff:ff:ff:ff:ff"));
   EXPECT_THAT(ip({"link", "show", "br1"}), testing::HasSubstr("link/ether 52:54:00:00:00:01"));
   remove_tap("tap0", settings.alias);
   EXPECT_THAT(ip({"link", "show", "br1"}), testing::HasSubstr("link/ether 52:54:00:00:00:01"));
+}
+
+TEST_F(Tap, ThatComesOrGoesDoesNotChangeTheAddressOfABridgeOfTaps) {
+  ip({"link", "add", "br1", "type", "bridge"});
+  settings.bridge = "br1";
+  ensure_tap(settings);
+  const std::string address = bridge_address();
+  TapSettings second = settings;
+  second.name = "tap1";
+  ensure_tap(second);
+  EXPECT_EQ(bridge_address(), address);
+  remove_tap("tap0", settings.alias);
+  EXPECT_EQ(bridge_address(), address);
 }
 
 TEST_F(Tap, TakesTheMtuOfItsBridge) {
@@ -312,6 +330,39 @@ TEST_F(Tap, OpenedCarriesFramesWithTheVirtioHeader) {
   EXPECT_STREQ(request.ifr_name, "tap0");
   EXPECT_EQ(request.ifr_flags & (IFF_TAP | IFF_TUN | IFF_NO_PI | IFF_VNET_HDR), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
   EXPECT_NE(::fcntl(tap.get(), F_GETFD) & FD_CLOEXEC, 0);
+}
+
+// An ARP request of 10.0.2.15 for 10.0.2.1 (RFC 826), with ten zero bytes of struct virtio_net_hdr before it.
+std::string arp_request(char last_byte_of_mac) {
+  const std::string mac = std::string("\x02\0\0\0\0", 5) + last_byte_of_mac;
+  return std::string(10, '\0') + std::string(6, '\xff') + mac + std::string("\x08\x06\0\x01\x08\0\x06\x04\0\x01", 10) +
+         mac + std::string("\x0a\0\x02\x0f", 4) + std::string(6, '\0') + std::string("\x0a\0\x02\x01", 4);
+}
+
+// Whether the answer to it comes, among whatever else the bridge sends.
+bool is_answered(const Fd& tap) {
+  std::array<char, 2048> frame{};
+  const std::string reply("\x08\x06\0\x01\x08\0\x06\x04\0\x02", 10);
+  while (wait_for(tap, POLLIN, 10'000) != 0) {
+    const ssize_t size = ::read(tap.get(), frame.data(), frame.size());
+    if (size > 42 && std::string_view(frame.data() + 22, 10) == reply) return true;
+  }
+  return false;
+}
+
+TEST_F(Tap, ReachesTheBridgesAddressBesideAnother) {
+  ip({"address", "add", "10.0.2.1/24", "dev", "br0"});
+  ip({"link", "set", "br0", "up"});
+  TapSettings second = settings;
+  second.name = "tap1";
+  ensure_tap(settings);
+  ensure_tap(second);
+  const Fd taps[] = {open_tap("tap0"), open_tap("tap1")};
+  char mac = 1;
+  for (const Fd& tap : taps) {
+    write_all(tap, arp_request(mac++));
+    EXPECT_TRUE(is_answered(tap)) << "on the TAP of the machine with MAC " << int{mac} - 1;
+  }
 }
 
 TEST_F(Tap, OpeningOneThatIsNotThereMakesNone) {
