@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 namespace meros::image {
 namespace {
 
-constexpr std::size_t max_source_file = 64 * 1024;
+constexpr std::size_t max_source_file = std::size_t{64} << 10;
 
 fs::path with_suffix(fs::path path, const char* suffix) { return path += suffix; }
 

@@ -24,7 +24,7 @@ std::string parse_sha256(std::string_view text, std::string_view what) {
 }
 
 std::string sha256_of(const Fd& file, const std::function<void(std::uint64_t)>& progress) {
-  sha256_ctx context;
+  sha256_ctx context{};
   sha256_init(&context);
   std::vector<std::uint8_t> block(std::size_t{1} << 20);
   for (off_t at = 0;;) {
