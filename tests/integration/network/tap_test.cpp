@@ -1,25 +1,18 @@
-// TAP devices on the real kernel, each test in a network namespace of its own.
-#include "network/tap.h"
-
+// TAP devices as the kernel of this host makes them.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <linux/capability.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <functional>
 
-#include "base/child.h"
-#include "base/file.h"
-#include "base/text.h"
+#include "base/error.h"
+#include "integration/network/tap_fixture.h"
 
 namespace meros::network {
 namespace {
@@ -27,88 +20,10 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::Field;
-using testing::MatchesRegex;
 using testing::UnorderedElementsAre;
 
-// "<exit code> <message> (<hint>)", or "no error".
-std::string outcome_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& e) {
-    const std::string hint = e.hint().empty() ? "" : " (" + e.hint() + ")";
-    return std::to_string(static_cast<int>(e.exit_code())) + " " + e.message() + hint;
-  }
-  return "no error";
-}
-
-// The same in a process of its own, which may lose privileges or change its namespaces.
-std::string outcome_in_child(const std::function<void()>& action) {
-  auto [read_end, write_end] = make_pipe();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    write_all(write_end, outcome_of(action));
-    ::_exit(0);
-  }
-  write_end.reset();
-  const std::string outcome = read_all(read_end);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return outcome;
-}
-
-void drop_capability(int capability) {
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct data[2]{};
-  if (::syscall(SYS_capget, &header, data) != 0) throw_errno("capget");
-  data[capability / 32].effective &= ~(1U << (capability % 32));
-  if (::syscall(SYS_capset, &header, data) != 0) throw_errno("capset");
-}
-
-class Tap : public testing::Test {
- protected:
-  void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root, to make a network namespace and TAP devices in it";
-    if (::access("/dev/net/tun", R_OK | W_OK) != 0) GTEST_SKIP() << "needs /dev/net/tun";
-    host_namespace_ = open_file("/proc/thread-self/ns/net", O_RDONLY);
-    if (::unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "needs network namespaces: unshare fails with errno " << errno;
-    ip({"link", "add", "br0", "address", "02:00:00:00:00:fe", "type", "bridge"});
-  }
-  void TearDown() override {
-    if (!host_namespace_) return;
-    ASSERT_EQ(::setns(host_namespace_.get(), CLONE_NEWNET), 0);
-  }
-
-  static std::string ip(std::vector<std::string> arguments) {
-    Command command;
-    command.argv = {"ip"};
-    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-    const Output output = run(command);
-    if (!output.status.success()) throw Error("ip " + join(arguments, " ") + ": " + output.err);
-    return output.out;
-  }
-  static std::string sysctl(const std::string& path) { return std::string(trim(read_file("/proc/sys/net/" + path))); }
-  static std::string bridge_address() {
-    const std::string shown = ip({"link", "show", "br1"});
-    return shown.substr(shown.find("link/ether"), 28);
-  }
-  static std::vector<std::string> link_names() {
-    std::vector<std::string> names;
-    for (const Link& link : list_links()) {
-      if (link.name != "lo" && !link.name.starts_with("ifb")) names.push_back(link.name);
-    }
-    return names;
-  }
-
-  TapSettings settings{.name = "tap0",
-                       .owner_uid = 12345,
-                       .alias = "meros /srv/data demo",
-                       .bridge = "br0",
-                       .proxy_arp = true,
-                       .disable_ipv6 = true};
-
- private:
-  Fd host_namespace_;
-};
+// Out of what `ip link show` prints.
+std::string bridge_address(const std::string& shown) { return shown.substr(shown.find("link/ether"), 28); }
 
 TEST_F(Tap, IsMadeAttachedAndUp) {
   ensure_tap(settings);
@@ -151,13 +66,13 @@ TEST_F(Tap, ThatComesOrGoesDoesNotChangeTheAddressOfABridgeOfTaps) {
   ip({"link", "add", "br1", "type", "bridge"});
   settings.bridge = "br1";
   ensure_tap(settings);
-  const std::string address = bridge_address();
+  const std::string address = bridge_address(ip({"link", "show", "br1"}));
   TapSettings second = settings;
   second.name = "tap1";
   ensure_tap(second);
-  EXPECT_EQ(bridge_address(), address);
+  EXPECT_EQ(bridge_address(ip({"link", "show", "br1"})), address);
   remove_tap("tap0", settings.alias);
-  EXPECT_EQ(bridge_address(), address);
+  EXPECT_EQ(bridge_address(ip({"link", "show", "br1"})), address);
 }
 
 TEST_F(Tap, TakesTheMtuOfItsBridge) {
@@ -190,25 +105,6 @@ TEST_F(Tap, OneThatIsAsItShouldBeNeedsNoPrivileges) {
             "no error");
 }
 
-TEST_F(Tap, RefusesNamesThatAreTooLong) {
-  settings.name = std::string(40, 'a');
-  EXPECT_EQ(outcome_of([&] { ensure_tap(settings); }),
-            "3 the TAP name 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' is longer than 15 bytes (the kernel takes no "
-            "longer name for a network device)");
-  settings.name = "123456789012345";
-  EXPECT_EQ(outcome_of([&] { ensure_tap(settings); }), "no error");
-}
-
-TEST_F(Tap, RefusesNamesThatMeanSomethingElse) {
-  for (const char* name : {"", ".", "a/b", "tap%d", "a b"}) {
-    settings.name = name;
-    EXPECT_EQ(
-        outcome_of([&] { ensure_tap(settings); }),
-        "3 the TAP name '" + std::string(name) + "' is not valid (use 1 to 15 letters, digits, '_', '-' and '.')");
-  }
-  EXPECT_THAT(link_names(), ElementsAre("br0"));
-}
-
 TEST_F(Tap, TakesAnAliasOf255BytesAndNoMore) {
   settings.alias = std::string(255, 'x');
   ensure_tap(settings);
@@ -219,70 +115,6 @@ TEST_F(Tap, TakesAnAliasOf255BytesAndNoMore) {
 
   settings.alias += 'x';
   EXPECT_EQ(outcome_of([&] { ensure_tap(settings); }), "3 the alias of tap 'tap0' is longer than 255 bytes");
-}
-
-TEST_F(Tap, SaysThatTheBridgeIsMissing) {
-  settings.bridge = "docker0";
-  EXPECT_EQ(outcome_of([&] { ensure_tap(settings); }),
-            "4 cannot attach tap 'tap0': bridge 'docker0' does not exist (create it with 'ip link add docker0 type "
-            "bridge', or pass --bridge)");
-  EXPECT_THAT(link_names(), ElementsAre("br0"));
-}
-
-TEST_F(Tap, SaysThatTheBridgeIsNone) {
-  settings.bridge = "lo";
-  EXPECT_EQ(outcome_of([&] { ensure_tap(settings); }),
-            "3 cannot attach tap 'tap0': 'lo' is not a bridge (pass a bridge with --bridge; 'ip link show type bridge' "
-            "lists them)");
-  EXPECT_THAT(link_names(), ElementsAre("br0"));
-}
-
-TEST_F(Tap, LeavesNothingWhenItFailsHalfWay) {
-  settings.owner_uid = static_cast<uid_t>(-1);
-  EXPECT_EQ(outcome_of([&] { ensure_tap(settings); }), "1 cannot give tap 'tap0' to user 4294967295: Invalid argument");
-  EXPECT_THAT(link_names(), ElementsAre("br0"));
-}
-
-TEST_F(Tap, NeverTouchesADeviceOfAnotherOwner) {
-  ensure_tap(settings);
-  settings.alias = "meros /home/ann/data web";
-  settings.bridge.clear();
-  EXPECT_EQ(
-      outcome_of([&] { ensure_tap(settings); }),
-      "5 cannot make tap 'tap0': the interface 'tap0' belongs to 'meros /srv/data demo' (choose another name with "
-      "--tap)");
-  EXPECT_EQ(outcome_of([&] { remove_tap("tap0", settings.alias); }),
-            "5 cannot remove tap 'tap0': it belongs to 'meros /srv/data demo'");
-  EXPECT_EQ(find_link("tap0")->alias, "meros /srv/data demo");
-}
-
-TEST_F(Tap, NeverTouchesADeviceWithoutAnOwner) {
-  ip({"tuntap", "add", "tap0", "mode", "tap"});
-  EXPECT_EQ(
-      outcome_of([&] { ensure_tap(settings); }),
-      "5 cannot make tap 'tap0': the interface 'tap0' was not made by meros (its kind is tun) (choose another name "
-      "with --tap)");
-  EXPECT_EQ(find_link("tap0")->master, "");
-}
-
-TEST_F(Tap, NeverTouchesADeviceOfAnotherKindEvenWithTheSameAlias) {
-  ip({"link", "add", "tap0", "type", "bridge"});
-  ip({"link", "set", "tap0", "alias", settings.alias});
-  EXPECT_EQ(
-      outcome_of([&] { ensure_tap(settings); }),
-      "5 cannot make tap 'tap0': the interface 'tap0' belongs to 'meros /srv/data demo' (choose another name with "
-      "--tap)");
-  EXPECT_EQ(outcome_of([&] { remove_tap("tap0", settings.alias); }),
-            "5 cannot remove tap 'tap0': it belongs to 'meros /srv/data demo'");
-  EXPECT_TRUE(find_link("tap0"));
-}
-
-TEST_F(Tap, TunOfTheSameAliasIsNoTap) {
-  ip({"tuntap", "add", "tap0", "mode", "tun"});
-  ip({"link", "set", "tap0", "alias", settings.alias});
-  EXPECT_EQ(outcome_of([&] { ensure_tap(settings); }),
-            "5 cannot make tap 'tap0': the interface of that name is not a TAP device");
-  EXPECT_EQ(outcome_of([] { open_tap("tap0"); }), "3 cannot open tap 'tap0': it is not a TAP device");
 }
 
 TEST_F(Tap, WithoutAnAliasIsTheDeviceOfOneWhoAsksForNone) {
@@ -297,29 +129,6 @@ TEST_F(Tap, IsRemovedOnce) {
   EXPECT_TRUE(remove_tap("tap0", settings.alias));
   EXPECT_FALSE(remove_tap("tap0", settings.alias));
   EXPECT_THAT(link_names(), ElementsAre("br0"));
-}
-
-TEST_F(Tap, InUseCannotBeTakenOrOpenedAgain) {
-  ensure_tap(settings);
-  // One process holds it while another, this one, asks.
-  auto [ours, theirs] = make_socket_pair();
-  const pid_t holder = ::fork();
-  if (holder == 0) {
-    ours.reset();
-    const Fd held = open_tap("tap0");
-    write_all(theirs, "held");
-    wait_for(theirs, POLLIN, 60'000);
-    ::_exit(0);
-  }
-  theirs.reset();
-  char word[4];
-  ASSERT_EQ(::read(ours.get(), word, sizeof word), 4);
-  EXPECT_EQ(outcome_of([] { open_tap("tap0"); }), "5 cannot open tap 'tap0': it is in use by another process");
-  EXPECT_EQ(outcome_of([&] { ensure_tap(settings); }), "5 cannot make tap 'tap0': it is in use by another process");
-  ours.reset();
-  int status = 0;
-  ::waitpid(holder, &status, 0);
-  EXPECT_EQ(outcome_of([] { open_tap("tap0"); }), "no error");
 }
 
 TEST_F(Tap, OpenedCarriesFramesWithTheVirtioHeader) {
@@ -363,56 +172,6 @@ TEST_F(Tap, ReachesTheBridgesAddressBesideAnother) {
     write_all(tap, arp_request(mac++));
     EXPECT_TRUE(is_answered(tap)) << "on the TAP of the machine with MAC " << int{mac} - 1;
   }
-}
-
-TEST_F(Tap, OpeningOneThatIsNotThereMakesNone) {
-  EXPECT_EQ(outcome_of([] { open_tap("tap7"); }), "4 cannot open tap 'tap7': it does not exist");
-  EXPECT_THAT(link_names(), ElementsAre("br0"));
-}
-
-TEST_F(Tap, WithoutTheCapabilityOnTheNetworkIsNotMade) {
-  EXPECT_EQ(outcome_in_child([&] {
-              drop_capability(CAP_NET_ADMIN);
-              ensure_tap(settings);
-            }),
-            "6 making TAP devices needs root (run it with sudo, or use --no-network)");
-  ensure_tap(settings);
-  EXPECT_EQ(outcome_in_child([&] {
-              drop_capability(CAP_NET_ADMIN);
-              remove_tap("tap0", settings.alias);
-            }),
-            "6 cannot remove tap 'tap0': changing network devices needs root (run it with sudo)");
-  EXPECT_EQ(outcome_in_child([&] {
-              drop_capability(CAP_NET_ADMIN);
-              open_tap("tap0");
-            }),
-            "6 cannot open tap 'tap0': it belongs to another user (run it with sudo, or as the user it was made for)");
-}
-
-TEST_F(Tap, WithoutTheDriverIsNotMade) {
-  const auto without_driver = [&](const char* options) {
-    return outcome_in_child([&] {
-      if (::unshare(CLONE_NEWNS) != 0) throw_errno("unshare");
-      if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) throw_errno("mount");
-      if (::mount("none", "/dev/net", "tmpfs", 0, options) != 0) throw_errno("mount");
-      ensure_tap(settings);
-    });
-  };
-  EXPECT_EQ(without_driver("mode=755"),
-            "6 cannot make tap 'tap0': /dev/net/tun does not exist (load the driver with 'modprobe tun', or use "
-            "--no-network)");
-}
-
-TEST_F(Tap, ClosedToTheUserIsNotMade) {
-  EXPECT_EQ(outcome_in_child([&] {
-              if (::unshare(CLONE_NEWNS) != 0) throw_errno("unshare");
-              if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) throw_errno("mount");
-              if (::mount("none", "/dev/net", "tmpfs", 0, "mode=755") != 0) throw_errno("mount");
-              const Fd closed = open_file("/dev/net/tun", O_CREAT | O_WRONLY, 0600);
-              if (::setresuid(65534, 65534, 65534) != 0) throw_errno("setresuid");
-              ensure_tap(settings);
-            }),
-            "6 cannot make tap 'tap0': /dev/net/tun is not open to this user (run it with sudo, or use --no-network)");
 }
 
 TEST_F(Tap, ManyCallersAtOnceMakeOne) {
