@@ -21,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience = 50ms;  // between two calls of still_wanted
+constexpr auto look_again = 50ms;  // between two calls of still_wanted
 // A socket has its name before anybody listens (bind, then listen), and nothing tells of the second step.
 constexpr auto time_to_listen = 1ms;
 
@@ -64,7 +64,7 @@ Fd SocketWatch::connect(const Child& process, Deadline deadline, const StillWant
 void SocketWatch::wait(const Child& process, Deadline deadline, bool exists) const {
   // A process that was waited for has no descriptor any more: poll passes over -1.
   std::array<pollfd, 2> polled = {{{inotify_.get(), POLLIN, 0}, {process.pidfd().get(), POLLIN, 0}}};
-  const Deadline until = deadline.at_most(exists ? time_to_listen : patience);
+  const Deadline until = deadline.at_most(exists ? time_to_listen : look_again);
   const int n = ::poll(polled.data(), polled.size(), until.poll_timeout());
   if (n < 0 && errno != EINTR) throw_errno("cannot poll");
   if (!process.running() || polled[1].revents != 0) throw Disconnected("Firecracker ended");
