@@ -9,7 +9,7 @@ namespace {
 
 using Kind = Completion::Kind;
 
-const std::array<std::pair<std::string_view, Completion>, 12> places = {{
+const std::array<std::pair<std::string_view, Completion>, 13> places = {{
     {"FORMAT", {Kind::words, "table json yaml"}},
     {"DRIVER", {Kind::words, "auto firecracker qemu"}},
     {"ACCEL", {Kind::words, "auto kvm tcg"}},
@@ -19,6 +19,7 @@ const std::array<std::pair<std::string_view, Completion>, 12> places = {{
     {"SHELL", {Kind::words, "bash zsh fish"}},
     {"FILE", {Kind::files, {}}},
     {"PROGRAM", {Kind::files, {}}},
+    {"CONSTELLATION", {Kind::directories, {}}},
     {"DIR", {Kind::directories, {}}},
     {"BRIDGE", {Kind::bridges, {}}},
     {"TARGET", {Kind::machines, {}}},

@@ -26,7 +26,7 @@ std::string reply_for(const Completion& completion, const std::string& program) 
     case Completion::Kind::nothing:
       break;
   }
-  return "return";
+  return ":";
 }
 
 // "-o|--output", for all options that take the same kind of value.

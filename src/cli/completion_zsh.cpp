@@ -50,7 +50,10 @@ std::string arguments_of(const VerbInfo& verb, const std::string& program) {
   for (const auto& option : verb.options) text += " \\\n        " + spec_for(option, program);
   if (!verb.positional.empty()) {
     const auto many = verb.positional == "TARGET" ? "*" : "1";
-    text += " \\\n        " + shell_quoted(many + action_for(verb.positional, program));
+    // Where nothing can be offered, a mere message would keep zsh from inserting an option that is the only match.
+    const bool nothing = completion_of(verb.positional).kind == Completion::Kind::nothing;
+    text += " \\\n        " +
+            shell_quoted(many + (nothing ? ":" + verb.positional + ":()" : action_for(verb.positional, program)));
   }
   return text;
 }

@@ -37,14 +37,14 @@ std::string log_name(const std::filesystem::path& volume, bool of_vmm) {
 }
 
 int print_logs(Context& context, const Options& options) {
-  const auto volume_path = machine::volume_of(context.home(), machine::resolve_machine(context.home(), options.target));
-  const Fd volume = open_file(volume_path, O_RDONLY | O_DIRECTORY);
-  // A pipe or file gets the bytes as they are; a terminal is not the guest's to drive.
-  TerminalFilter filter;
   guest::FollowOptions follow;
   follow.lines = parse_tail(options.tail);
   follow.follow = options.follow;
   follow.output = STDOUT_FILENO;
+  const auto volume_path = machine::volume_of(context.home(), machine::resolve_machine(context.home(), options.target));
+  const Fd volume = open_file(volume_path, O_RDONLY | O_DIRECTORY);
+  // A pipe or file gets the bytes as they are; a terminal is not the guest's to drive.
+  TerminalFilter filter;
   guest::follow_log(volume, log_name(volume_path, options.of_vmm), follow, [&](std::string_view bytes) {
     if (context.out().is_terminal())
       context.out().write(filter.filter(bytes));

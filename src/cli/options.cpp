@@ -65,6 +65,20 @@ void add_stop_options(CLI::App& app, machine::StopOptions& options) {
   app.add_flag("--force", options.force, "kill at once, without asking the guest");
 }
 
+void add_program_options(CLI::App& app, Programs& programs, machine::Face face) {
+  app.add_option("--firecracker-bin", programs.firecracker, "the program firecracker (default: that of the config)")
+      ->option_text("PROGRAM");
+  if (face == machine::Face::mergenc) return;
+  app.add_option("--qemu-bin", programs.qemu, "the program qemu-system-… (default: that of the config)")
+      ->option_text("PROGRAM");
+}
+
+std::optional<std::string> program_for(Context& context, const machine::MachineId& id, const Programs& programs) {
+  if (!programs.firecracker && !programs.qemu) return std::nullopt;
+  const auto config = machine::read_config(machine::volume_of(context.home(), id));
+  return config.driver == "qemu" ? programs.qemu : programs.firecracker;
+}
+
 void add_targets(CLI::App& app, Targets& targets) {
   app.add_option("TARGET", targets.names, "machines: VM, CONSTELLATION/VM, or CONSTELLATION for all of its machines");
   app.add_flag("--all", targets.all, "all machines");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,15 @@ CLI::Option* add_seconds(CLI::App& app, const std::string& name, std::chrono::mi
 // What the verbs that change a machine have in common: fills everything but the reporter.
 void add_verb_options(CLI::App& app, machine::VerbOptions& options, const std::string& verb);
 void add_stop_options(CLI::App& app, machine::StopOptions& options);
+
+// The programs that run machines, where others than those of the config are wanted.
+struct Programs {
+  std::optional<std::string> firecracker;
+  std::optional<std::string> qemu;
+};
+void add_program_options(CLI::App& app, Programs& programs, machine::Face face);
+// The one for a machine, by the driver in its config; nothing where none was named for that driver.
+std::optional<std::string> program_for(Context& context, const machine::MachineId& id, const Programs& programs);
 
 // TARGET… | --all
 struct Targets {

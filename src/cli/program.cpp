@@ -84,7 +84,12 @@ int run_verb(Context& context, const Verb& verb, std::vector<std::string> argume
     e.suggest(usage);
     throw;
   }
-  return action();
+  try {
+    return action();
+  } catch (UsageError& e) {
+    e.suggest(usage);
+    throw;
+  }
 }
 
 int dispatch(Context& context, const std::vector<std::string>& arguments) {
