@@ -1,5 +1,6 @@
 #include <CLI/App.hpp>
 
+#include "base/deadline.h"
 #include "cli/command.h"
 #include "cli/outcome.h"
 #include "cli/targets.h"
@@ -24,8 +25,11 @@ Action declare_restart(CLI::App& app, Context& context) {
   return [options, &context] {
     options->verb.reporter = &context.reporter();
     return for_each_target(context, options->targets, [&](const machine::MachineId& id) {
+      const auto begin = Deadline::clock::now();
       const auto stopped = machine::stop(context.home(), id, options->stop, options->verb);
-      return outcome_of_restart(id, stopped, machine::start(context.home(), id, options->verb));
+      auto started = machine::start(context.home(), id, options->verb);
+      started.took = std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::clock::now() - begin);
+      return outcome_of_restart(id, stopped, started);
     });
   };
 }
