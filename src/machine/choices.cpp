@@ -6,7 +6,6 @@
 
 #include "base/child.h"
 #include "base/error.h"
-#include "vmm/host.h"
 
 namespace fs = std::filesystem;
 
@@ -35,6 +34,13 @@ std::string locate_binary(const std::string& name) {
   if (::access(path.c_str(), X_OK) != 0 || !fs::is_regular_file(path))
     throw HostError("'" + path.string() + "' is not a program that can be run", "check the path");
   return path.string();
+}
+
+vmm::Accel accel_of(const Config& config, const vmm::KvmStatus& kvm) {
+  const auto choice = vmm::parse_accel(config.accel);
+  const bool only_kvm = !vmm::driver_named(config.driver).capabilities().accel_tcg;
+  if (only_kvm && choice == vmm::AccelChoice::automatic) return vmm::Accel::kvm;
+  return vmm::resolve_accel(choice, config.arch, kvm);
 }
 
 DriverChoice choose_driver(const std::string& asked, vmm::Arch arch, const std::optional<std::string>& binary,

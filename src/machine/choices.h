@@ -5,6 +5,7 @@
 
 #include "machine/lifecycle.h"
 #include "vmm/driver.h"
+#include "vmm/host.h"
 
 namespace meros::machine {
 
@@ -18,6 +19,10 @@ struct DriverChoice {
 // when the program is not installed.
 DriverChoice choose_driver(const std::string& asked, vmm::Arch arch, const std::optional<std::string>& binary,
                            const std::string& needs_qemu);
+
+// The acceleration of a machine's next run: what was asked for; `auto` is KVM where its driver knows nothing else (an
+// explicit driver is obeyed), else what vmm/host.h resolves.
+vmm::Accel accel_of(const Config& config, const vmm::KvmStatus& kvm);
 
 // The path of a program that was named with or without a slash. HostError when it is not there.
 std::string locate_binary(const std::string& name);

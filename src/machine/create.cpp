@@ -133,7 +133,7 @@ void validate(const Config& config, const Templates& templates, bool read_only) 
     probe.root->read_only = read_only;
     probe.root->format = driver.capabilities().qcow2 ? vmm::DiskFormat::qcow2 : inspect_image(*templates.rootfs).format;
   }
-  driver.validate(to_spec(probe, vmm::resolve_accel(vmm::parse_accel(config.accel), config.arch, vmm::probe_kvm())));
+  driver.validate(to_spec(probe, accel_of(config, vmm::probe_kvm())));
 }
 
 void fill(const fs::path& directory, Config& config, const Templates& templates, bool read_only) {

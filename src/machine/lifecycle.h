@@ -23,7 +23,8 @@ namespace meros::machine {
 struct VerbOptions {
   std::string verb;  // "start", for those who wait for us
   std::chrono::milliseconds lock_timeout{60'000};
-  Reporter* reporter = nullptr;  // never null when it arrives in a verb
+  Reporter* reporter = nullptr;       // never null when it arrives in a verb
+  std::optional<std::string> binary;  // start, supervise: another VMM program for this run
 };
 
 struct CreateRequest {

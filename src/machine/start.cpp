@@ -15,6 +15,7 @@
 #include "base/line_socket.h"
 #include "base/lock.h"
 #include "machine/addressing.h"
+#include "machine/choices.h"
 #include "machine/control.h"
 #include "machine/disks.h"
 #include "machine/leftovers.h"
@@ -77,7 +78,12 @@ void check_files(const Config& config) {
 Command supervisor_command(const Home& home, const Config& config, vmm::Accel accel, const Fd& volume, const Fd& ready,
                            Mode mode) {
   Command command;
-  command.argv = {home.supervisor.string(), config.volume.string(), "--accel", std::string(to_string(accel))};
+  command.argv = {home.supervisor.string(),
+                  config.volume.string(),
+                  "--accel",
+                  std::string(to_string(accel)),
+                  "--binary",
+                  config.binary};
   if (mode == Mode::foreground) command.parent_death_signal = SIGTERM;
   command.pass(ready.get(), ready_descriptor);
   command.working_directory = volume.get();
@@ -125,7 +131,7 @@ Started spawn_and_wait(const Home& home, const Config& config, const MachineId& 
   if (config.root && fs::path(config.root->path).is_relative())
     give_to_vmm(volume, config.root->path, vmm_uid_of(config));
   const vmm::KvmStatus kvm = vmm::probe_kvm();
-  const vmm::Accel accel = vmm::resolve_accel(vmm::parse_accel(config.accel), config.arch, kvm);
+  const vmm::Accel accel = accel_of(config, kvm);
   if (accel == vmm::Accel::kvm && !kvm.usable()) reporter.warn(fmt::format("'{}': {}", id.to_string(), kvm.why));
   SocketPair ready = make_socket_pair();
   Started started;
@@ -141,7 +147,8 @@ Started spawn_and_wait(const Home& home, const Config& config, const MachineId& 
 
 // Everything up to the running machine, under the verb lock. Nothing when it runs already.
 std::optional<Started> start_locked(const Home& home, const MachineId& id, Mode mode, const VerbOptions& options) {
-  const Config config = read_config(volume_of(home, id));
+  Config config = read_config(volume_of(home, id));
+  if (options.binary) config.binary = locate_binary(*options.binary);
   require_owner(config, id, options);
   if (runs_already(home, id)) return std::nullopt;
   wait_for_former_vmm(config.volume);

@@ -1,4 +1,4 @@
-// meros-supervisor VOLUME --accel kvm|tcg [--own-mounts]
+// meros-supervisor VOLUME --accel kvm|tcg --binary VMM [--own-mounts]
 //
 // Started by `meros start` and `meros supervise`, never by hand: the working directory is the volume, descriptor 3 is a
 // socket to the verb that wants the start.
@@ -29,6 +29,8 @@ meros::machine::SupervisorOptions parse(int argc, char** argv) {
       options.own_mounts = true;
     else if (word == "--accel" && i + 1 < argc)
       options.accel = std::string_view(argv[++i]) == "kvm" ? meros::vmm::Accel::kvm : meros::vmm::Accel::tcg;
+    else if (word == "--binary" && i + 1 < argc)
+      options.binary = argv[++i];
     else
       throw meros::UsageError("unknown argument '" + std::string(word) + "'");
   }

@@ -153,7 +153,7 @@ void Supervisor::launch() {
   site.user = vmm_credentials(config_);
   site.vmm_lock = &vmm_lock;
   site.parent_death_signal = SIGKILL;
-  const std::string binary = config_.binary.empty() ? driver_.default_binary(config_.arch) : config_.binary;
+  const std::string binary = options_.binary.empty() ? driver_.default_binary(config_.arch) : options_.binary;
   vmm_ = driver_.launch(to_spec(config_, options_.accel), binary, site);
   log_open_ = true;
   console_.attach(vmm_->console());

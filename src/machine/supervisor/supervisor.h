@@ -25,6 +25,7 @@ struct SupervisorOptions {
   std::filesystem::path volume;  // absolute; the working directory is the same place
   vmm::Accel accel = vmm::Accel::tcg;
   bool own_mounts = false;  // we are in a mount namespace of our own
+  std::string binary;       // of the VMM; empty: by the driver's name in PATH
 };
 
 class Supervisor {
