@@ -1,5 +1,5 @@
-// The body of {fmt}, compiled once. Debian has it as a shared library only, which costs start-up time and cannot go into
-// the static supervisor; header-only use costs 1.5 s in every file that formats anything.
+// The body of {fmt}, compiled once. Debian has it as a shared library only, which costs start-up time and cannot go
+// into the static supervisor; header-only use costs 1.5 s in every file that formats anything.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

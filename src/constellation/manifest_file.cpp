@@ -51,7 +51,8 @@ std::vector<std::string> known_constellations() {
 
 Place place_in(const fs::path& directory, const fs::path& shown) {
   for (const char* name : manifest_names)
-    if (is_there(directory / name)) return {directory.filename().string(), directory, (shown / name).lexically_normal()};
+    if (is_there(directory / name))
+      return {directory.filename().string(), directory, (shown / name).lexically_normal()};
   throw NotFoundError(fmt::format("there is no {} in {}", manifest_names.front(), in_quotes(directory.string())),
                       "'meros new NAME' writes one to start from");
 }

@@ -25,9 +25,9 @@ struct Capabilities {
   bool snapshot = false;
   bool graphics = false;
   bool hot_plug = false;
-  bool firmware = false;       // boots a disk by itself
+  bool firmware = false;  // boots a disk by itself
   bool qcow2 = false;
-  bool accel_tcg = false;      // runs without KVM
+  bool accel_tcg = false;  // runs without KVM
   bool extra_args = false;
   std::vector<Arch> architectures;
 };
@@ -63,7 +63,7 @@ struct Plan {
 struct Site {
   const Fd* volume = nullptr;                // its working directory
   std::optional<Command::Credentials> user;  // nothing: as the caller
-  const Fd* vmm_lock = nullptr;              // locked for inheriting; the VMM holds it by having it open. May be null (tests)
+  const Fd* vmm_lock = nullptr;  // locked for inheriting; the VMM holds it by having it open. May be null (tests)
   int parent_death_signal = 0;
 };
 
@@ -108,11 +108,11 @@ class Vmm {
 class Driver {
  public:
   virtual ~Driver() = default;
-  virtual std::string_view name() const = 0;                   // "qemu", "firecracker": for config and messages only
-  virtual std::string default_binary(Arch arch) const = 0;     // "qemu-system-x86_64"
-  virtual std::string_view pid_file() const = 0;               // "qemu.pid"
-  virtual std::string_view socket_file() const = 0;            // "qmp.sock": for people, in the volume
-  virtual std::string_view log_file() const = 0;               // "qemu.log"
+  virtual std::string_view name() const = 0;                // "qemu", "firecracker": for config and messages only
+  virtual std::string default_binary(Arch arch) const = 0;  // "qemu-system-x86_64"
+  virtual std::string_view pid_file() const = 0;            // "qemu.pid"
+  virtual std::string_view socket_file() const = 0;         // "qmp.sock": for people, in the volume
+  virtual std::string_view log_file() const = 0;            // "qemu.log"
   virtual Capabilities capabilities() const = 0;
 
   // Throws InvalidError for what this VMM would refuse (counts, sizes, names, features).

@@ -11,7 +11,7 @@ struct KvmStatus {
   bool opens = false;      // /dev/kvm can be opened and answers KVM_GET_API_VERSION with 12
   bool cpu_flags = false;  // x86: vmx or svm in /proc/cpuinfo; true elsewhere
   bool usable() const { return opens && cpu_flags; }
-  std::string why;         // one sentence for people, whichever it is
+  std::string why;  // one sentence for people, whichever it is
 };
 // `cpuinfo` and `device` are handed in by tests.
 KvmStatus probe_kvm(const std::string& cpuinfo_path = "/proc/cpuinfo", const std::string& device = "/dev/kvm");

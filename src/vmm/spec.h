@@ -27,7 +27,7 @@ struct Disk {
   std::string path;
   DiskFormat format = DiskFormat::raw;
   bool read_only = false;
-  std::string serial;                       // at most 20 bytes (virtio-blk); the guest sees /dev/disk/by-id/virtio-<serial>
+  std::string serial;  // at most 20 bytes (virtio-blk); the guest sees /dev/disk/by-id/virtio-<serial>
   std::optional<std::string> backing_path;  // qcow2 only: an immutable file below it
   DiskFormat backing_format = DiskFormat::raw;
 };

@@ -81,8 +81,8 @@ TEST(Child, GetsDescriptorsThatChangePlaces) {
   replace_file(directory.path() / "b", "B");
   const Fd a = open_file((directory.path() / "a").string(), O_RDONLY);
   const Fd b = open_file((directory.path() / "b").string(), O_RDONLY);
-  Command c = command({"sh", "-c", "cat /proc/self/fd/" + std::to_string(a.get()) + " /proc/self/fd/" +
-                                       std::to_string(b.get())});
+  Command c = command(
+      {"sh", "-c", "cat /proc/self/fd/" + std::to_string(a.get()) + " /proc/self/fd/" + std::to_string(b.get())});
   c.pass(b.get(), a.get());
   c.pass(a.get(), b.get());
   EXPECT_EQ(run(c).out, "BA");

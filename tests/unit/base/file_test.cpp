@@ -39,8 +39,8 @@ TEST(ReplaceFile, LeavesNothingWhereItCannotWrite) {
     replace_file(directory.path() / "f", "x");
     FAIL();
   } catch (const Error& e) {
-    EXPECT_EQ(e.message(), "cannot write '" + (directory.path() / "f").string() +
-                               "': cannot rename the new file: Is a directory");
+    EXPECT_EQ(e.message(),
+              "cannot write '" + (directory.path() / "f").string() + "': cannot rename the new file: Is a directory");
   }
   EXPECT_EQ(entries(directory.path()), 1U);
 }

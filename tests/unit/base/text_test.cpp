@@ -17,7 +17,8 @@ TEST(Mebibytes, AreReadWithAndWithoutAUnit) {
 }
 
 TEST(Mebibytes, RefuseWhatIsNoSize) {
-  for (const auto* text : {"", "G", "-1", "+1", "1.5G", "1 G", "12K", "99999999999999999999", "1g", "99999999T", "1GiBs"}) {
+  for (const auto* text :
+       {"", "G", "-1", "+1", "1.5G", "1 G", "12K", "99999999999999999999", "1g", "99999999T", "1GiBs"}) {
     try {
       parse_mebibytes(text, "--memory");
       ADD_FAILURE() << text;
@@ -75,7 +76,10 @@ TEST(Text, IsTrimmedSplitAndJoined) {
   EXPECT_EQ(join({"a", "a", "a"}, ","), "a,a,a");
 }
 
-TEST(StableHash, IsTheSameForEver) { EXPECT_EQ(stable_hash("meros"), stable_hash("meros")); EXPECT_EQ(stable_hash(""), 0xcbf29ce484222325U); }
+TEST(StableHash, IsTheSameForEver) {
+  EXPECT_EQ(stable_hash("meros"), stable_hash("meros"));
+  EXPECT_EQ(stable_hash(""), 0xcbf29ce484222325U);
+}
 
 TEST(Errors, CarryContextHintAndCodeOverASocket) {
   BusyError error("it is taken", "choose another");

@@ -72,7 +72,8 @@ TEST(Config, IsWrittenWithTheSeedsFieldsUnderTheirNames) {
   for (const auto& [key, value] : original.items()) {
     ASSERT_TRUE(written.contains(key)) << key;
     if (!value.is_object()) continue;
-    for (const auto& [inner, ignored] : value.items()) EXPECT_TRUE(written.at(key).contains(inner)) << key << "." << inner;
+    for (const auto& [inner, ignored] : value.items())
+      EXPECT_TRUE(written.at(key).contains(inner)) << key << "." << inner;
   }
   EXPECT_EQ(written["paths"]["socket"], "/v/demo/firecracker.sock");
   EXPECT_EQ(written["kernel_args"], original["kernel_args"]);

@@ -17,7 +17,8 @@ TEST(RestartPolicy, IsReadAndWrittenTheSame) {
 }
 
 TEST(RestartPolicy, RefusesWhatItDoesNotKnow) {
-  for (const auto* text : {"", "yes", "on-failure:", "on-failure:0", "on-failure:-1", "on-failure:x", "on-failure 3", "always:2"}) {
+  for (const auto* text :
+       {"", "yes", "on-failure:", "on-failure:0", "on-failure:-1", "on-failure:x", "on-failure 3", "always:2"}) {
     SCOPED_TRACE(text);
     try {
       parse_restart_policy(text);
