@@ -51,13 +51,14 @@ class Session {
   }
 
   ConsoleEnd run() {
-    say(interactive_ && options_.escape
-            ? fmt::format("attached to '{}', {} detaches", options_.machine, escape_name(*options_.escape))
-            : std::string());
+    if (interactive_ && options_.escape)
+      say(fmt::format("attached to '{}', {} detaches", options_.machine, escape_name(*options_.escape)));
     if (interactive_) terminal_ = std::make_unique<RawTerminal>(streams_.input);
     while (!end_) step();
+    const bool in_line = interactive_ && last_shown_ != '\n';
     if (terminal_ && ::isatty(output_) != 0) write_to_user(reset_modes);
     terminal_.reset();
+    if (in_line) say("");
     tell_end();
     return *end_;
   }
@@ -188,6 +189,7 @@ class Session {
   std::size_t write_to_user(std::string_view bytes) {
     if (bytes.empty()) return 0;
     const ssize_t n = ::write(output_, bytes.data(), std::min(bytes.size(), write_chunk));
+    if (n > 0) last_shown_ = bytes[static_cast<std::size_t>(n) - 1];
     if (n >= 0) return static_cast<std::size_t>(n);
     if (errno == EAGAIN || errno == EINTR) return 0;
     if (errno != EPIPE && errno != EIO) throw_errno("cannot write the output");
@@ -202,7 +204,6 @@ class Session {
 
   // A message that cannot be written is lost: a terminal that shows nothing must not keep us from ending.
   void say(const std::string& message) const {
-    if (message.empty()) return;
     const std::string line = message + "\n";
     const Fd own = nonblocking_twin(streams_.messages);
     [[maybe_unused]] const ssize_t n = ::write(own ? own.get() : streams_.messages, line.data(), line.size());
@@ -218,6 +219,7 @@ class Session {
   std::unique_ptr<RawTerminal> terminal_;  // destroyed before the signals are let through
   std::string to_guest_;
   std::string to_user_;
+  char last_shown_ = '\n';
   bool input_over_ = false;
   bool console_over_ = false;
   Deadline deadline_ = Deadline::never();

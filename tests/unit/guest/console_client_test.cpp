@@ -80,6 +80,17 @@ TEST(ConsoleClient, DetachesAtTheEscapeKeyAndRestoresTheTerminal) {
   EXPECT_TRUE(user.is_as_before());
 }
 
+TEST(ConsoleClient, BeginsALineOfItsOwnForItsLastMessage) {
+  const FakeConsole console;
+  const ConsoleUser user(console, options_of("web"));
+  const Fd guest = console.accept();
+  ASSERT_TRUE(user.becomes_raw());
+  write_all(guest, "login: ");
+  EXPECT_THAT(read_until(user.terminal(), "login: "), HasSubstr("login: "));
+  user.type(std::string{escape});
+  EXPECT_THAT(read_until(user.terminal(), "'web'\r\n"), HasSubstr("\r\ndetached from 'web'\r\n"));
+}
+
 TEST(ConsoleClient, TakesAnotherEscapeKey) {
   const FakeConsole console;
   auto options = options_of("web");
