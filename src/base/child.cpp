@@ -277,6 +277,7 @@ Child& Child::operator=(Child&& other) noexcept {
     kill_and_reap();
     pid_ = std::exchange(other.pid_, -1);
     pidfd_ = std::move(other.pidfd_);
+    ended_ = other.ended_;
   }
   return *this;
 }
@@ -301,12 +302,15 @@ void Child::kill(int signal) const {
 ExitStatus Child::wait() { return *wait_until(Deadline::never()); }
 
 std::optional<ExitStatus> Child::wait_until(Deadline deadline) {
+  if (ended_) return ended_;
+  if (!pidfd_) throw Error("there is no process to wait for");
   if (wait_for(pidfd_, POLLIN, deadline.poll_timeout()) == 0) return std::nullopt;
   siginfo_t info{};
   while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0)
     if (errno != EINTR) throw_errno("cannot wait for process " + std::to_string(pid_));
   pidfd_.reset();
-  return status_of(info);
+  ended_ = status_of(info);
+  return ended_;
 }
 
 std::optional<ExitStatus> Child::try_wait() { return wait_until(Deadline::after(std::chrono::milliseconds(0))); }

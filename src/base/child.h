@@ -76,6 +76,7 @@ class Child {
   bool running() const { return static_cast<bool>(pidfd_); }
   const Fd& pidfd() const { return pidfd_; }                // readable when the process has ended
   void kill(int signal) const;                              // no effect after it ended
+  // How it ended: each of the three tells it again as often as it is asked.
   ExitStatus wait();                                        // until it ended
   std::optional<ExitStatus> wait_until(Deadline deadline);  // nothing after the time
   std::optional<ExitStatus> try_wait();
@@ -86,6 +87,7 @@ class Child {
   void kill_and_reap() noexcept;
   pid_t pid_ = -1;
   Fd pidfd_;
+  std::optional<ExitStatus> ended_;
 };
 
 // The host does not let us make the namespaces that a Command asks for; the caller may do without.

@@ -32,6 +32,16 @@ TEST(Child, TellsTheSignalThatEndedIt) {
   EXPECT_EQ(status.describe(), "signal 9 (Killed)");
 }
 
+TEST(Child, TellsHowItEndedAsOftenAsItIsAsked) {
+  Child child = spawn(command({"sh", "-c", "exit 7"}));
+  EXPECT_EQ(child.wait().code, 7);
+  EXPECT_EQ(child.wait().code, 7);
+  EXPECT_EQ(child.try_wait().value().code, 7);
+  EXPECT_EQ(child.wait_until(Deadline::never()).value().code, 7);
+  Child moved = std::move(child);
+  EXPECT_EQ(moved.try_wait().value().code, 7);
+}
+
 TEST(Child, GetsItsInputAndGivesBothOutputs) {
   const Output output = run(command({"sh", "-c", "cat; echo problem >&2"}), std::string(200'000, 'x'));
   EXPECT_EQ(output.out.size(), 200'000U);
