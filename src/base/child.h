@@ -74,8 +74,8 @@ class Child {
 
   pid_t pid() const { return pid_; }
   bool running() const { return static_cast<bool>(pidfd_); }
-  const Fd& pidfd() const { return pidfd_; }                // readable when the process has ended
-  void kill(int signal) const;                              // no effect after it ended
+  const Fd& pidfd() const { return pidfd_; }  // readable when the process has ended
+  void kill(int signal) const;                // no effect after it ended
   // How it ended: each of the three tells it again as often as it is asked.
   ExitStatus wait();                                        // until it ended
   std::optional<ExitStatus> wait_until(Deadline deadline);  // nothing after the time
