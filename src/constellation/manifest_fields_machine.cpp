@@ -63,8 +63,7 @@ Field<Owner> table_field(std::string name, std::vector<Item> Owner::*member, Tab
                          std::string_view definition, std::string description) {
   return field<Owner>(
       std::move(name), schema_of::list({{"$ref", fmt::format("#/$defs/{}", definition)}}, Single::refused),
-      [member, table](Reading& reading, const Value& value, Owner& owner) {
-        const auto fields = table();
+      [member, fields = table()](Reading& reading, const Value& value, Owner& owner) {
         for (const Value& item_value : read_list(reading, value, Single::refused)) {
           Item item;
           read_fields(reading, fields, item_value, item, item.written, help_for_key);

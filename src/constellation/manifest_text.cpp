@@ -152,18 +152,23 @@ SourceText::SourceText(std::string origin, std::string text) : origin_(std::move
   if (text_.size() % checkpoint_distance == 0) checkpoints_.push_back(points);
 }
 
-std::size_t SourceText::code_points_before(std::size_t offset) const {
-  const std::size_t checkpoint = offset / checkpoint_distance;
-  const auto rest = std::string_view(text_).substr(checkpoint * checkpoint_distance, offset % checkpoint_distance);
-  return checkpoints_[checkpoint] +
-         static_cast<std::size_t>(std::count_if(rest.begin(), rest.end(), begins_code_point));
+std::size_t SourceText::code_points_between(std::size_t begin, std::size_t end) const {
+  const auto count = [&](std::size_t from, std::size_t to) {
+    const auto part = std::string_view(text_).substr(from, to - from);
+    return static_cast<std::size_t>(std::count_if(part.begin(), part.end(), begins_code_point));
+  };
+  if (end - begin < 2 * checkpoint_distance) return count(begin, end);
+  const std::size_t first = begin / checkpoint_distance + 1;
+  const std::size_t last = end / checkpoint_distance;
+  return count(begin, first * checkpoint_distance) + checkpoints_[last] - checkpoints_[first] +
+         count(last * checkpoint_distance, end);
 }
 
 Position SourceText::position_of(std::size_t offset) const {
   offset = std::min(offset, text_.size());
   const auto after = std::upper_bound(line_starts_.begin(), line_starts_.end(), offset);
-  return {static_cast<std::size_t>(after - line_starts_.begin()),
-          code_points_before(offset) - code_points_before(*(after - 1)) + 1, offset};
+  return {static_cast<std::size_t>(after - line_starts_.begin()), code_points_between(*(after - 1), offset) + 1,
+          offset};
 }
 
 Diagnostic SourceText::diagnose(Severity severity, Position at, std::string message, std::string help) const {

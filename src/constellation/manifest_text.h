@@ -57,7 +57,7 @@ class SourceText {
   Diagnostic diagnose(Severity severity, Position at, std::string message, std::string help = {}) const;
 
  private:
-  std::size_t code_points_before(std::size_t offset) const;
+  std::size_t code_points_between(std::size_t begin, std::size_t end) const;
 
   std::string origin_;
   std::string text_;
