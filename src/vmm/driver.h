@@ -93,7 +93,8 @@ class Vmm {
 
   // Configures it and starts the vCPUs; returns when they run. An error carries the VMM's own words.
   virtual void boot(Deadline deadline, const StillWanted& still_wanted) = 0;
-  // Readable when take_events() has something to take; -1 when the VMM tells nothing by itself.
+  // Readable when take_events() has something to take; -1 when the VMM tells nothing by itself. Who owns a VMM takes
+  // its events: one whose guest has ended may end itself only then.
   virtual int event_descriptor() const = 0;
   virtual std::vector<GuestEvent> take_events() = 0;
 

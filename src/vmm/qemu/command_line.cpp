@@ -85,7 +85,10 @@ class CommandLine {
   }
 
   void add_process() {
-    add("-name", spec_.name, "-nodefaults", "-no-user-config", "-no-reboot", "-S");
+    // A guest that resets or powers off only halts; QEMU then waits to be told to end. Where it ended by itself, a
+    // command of ours that comes just then could hang it (7.2: monitor_cleanup() waits for the command, but does not
+    // run it).
+    add("-name", spec_.name, "-nodefaults", "-no-user-config", "-no-reboot", "-no-shutdown", "-S");
     add_unless_replaced("sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
     if (!spec_.display) add_unless_replaced("display", "none");
   }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -106,7 +107,7 @@ class Process : public Vmm {
     try {
       check_running(state_of(qmp_.execute("query-status", nullptr, deadline, still_wanted)));
     } catch (const QmpClosed&) {
-      // A guest can be through with its work before we ask. `cont` was answered: it ran.
+      // A signal can end it before we ask. `cont` was answered: it ran.
     }
     forget_our_resume();
   }
@@ -116,12 +117,12 @@ class Process : public Vmm {
   std::vector<GuestEvent> take_events() override {
     signal_.lower();
     std::vector<GuestEvent> events = std::exchange(kept_, {});
-    for (const auto& event : qmp_.take_events()) events.push_back(guest_event_of(event));
-    if (qmp_.ended()) signal_.forget(qmp_.socket());
+    for (const auto& event : read_events()) events.push_back(guest_event_of(event));
     return events;
   }
 
   StopRequest ask_to_stop() override {
+    if (guest_ended_) return stop_request_;
     if (stop_request_ == StopRequest::ctrl_alt_del) {
       const auto key = [](const char* name) { return Json{{"type", "qcode"}, {"data", name}}; };
       command("send-key", {{"keys", {key("ctrl"), key("alt"), key("delete")}}});
@@ -133,17 +134,18 @@ class Process : public Vmm {
 
   void pause() override { command("stop"); }
   void resume() override { command("cont"); }
-  std::string query() override { return state_of(command("query-status")); }
+  std::string query() override { return guest_ended_ ? "shutdown" : state_of(command("query-status")); }
 
  private:
   Json command(std::string_view name, Json arguments = nullptr) {
+    if (guest_ended_) throw Error("the guest has ended");
     Json answer;
     explaining_its_end([&] { answer = qmp_.execute(name, std::move(arguments), Deadline::after(answer_time)); });
     if (qmp_.has_more()) signal_.raise();
     return answer;
   }
 
-  // RunState of qapi/run-state.json. "shutdown": the guest is through already, and QEMU is about to end.
+  // RunState of qapi/run-state.json. "shutdown": the guest is through already.
   static void check_running(const std::string& state) {
     if (state == "running" || state == "shutdown") return;
     throw Error("qemu does not run the guest: it is in the state '" + state + "'",
@@ -159,6 +161,7 @@ class Process : public Vmm {
       talk();
     } catch (const QmpClosed&) {
       if (!child_.running()) throw Error("qemu has ended");
+      if (qmp_.fell_silent()) child_.kill(SIGKILL);
       const auto status = child_.wait_until(Deadline::after(ending_time));
       if (!status) throw;
       throw_ending(*status, peek(log_), plan_);
@@ -167,10 +170,32 @@ class Process : public Vmm {
 
   // boot() itself let the guest go: that is nothing the guest did.
   void forget_our_resume() {
-    for (const auto& event : qmp_.take_events())
+    for (const auto& event : read_events())
       if (event.name != "RESUME") kept_.push_back(guest_event_of(event));
     if (!kept_.empty()) signal_.raise();
+  }
+
+  // After the guest's end QEMU halts, and is told to end, which it says too: that is nothing the guest did either.
+  std::vector<QmpEvent> read_events() {
+    std::vector<QmpEvent> events;
+    for (auto& event : qmp_.take_events()) {
+      const bool shutdown = event.name == "SHUTDOWN";
+      if (guest_ended_ && (shutdown || event.name == "STOP")) continue;
+      if (shutdown) end_qemu(guest_event_of(event).detail);
+      events.push_back(std::move(event));
+    }
     if (qmp_.ended()) signal_.forget(qmp_.socket());
+    return events;
+  }
+
+  void end_qemu(const std::string& reason) {
+    guest_ended_ = true;
+    if (reason == "host-signal" || reason == "host-qmp-quit") return;  // it is ending
+    try {
+      qmp_.tell("quit", Deadline::after(answer_time));
+    } catch (const Error&) {
+      child_.kill(SIGTERM);
+    }
   }
 
   Plan plan_;
@@ -180,6 +205,7 @@ class Process : public Vmm {
   Fd log_;
   Qmp qmp_;
   EventSignal signal_;
+  bool guest_ended_ = false;
   std::vector<GuestEvent> kept_;  // taken from the monitor already, not yet from us
 };
 

@@ -17,6 +17,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto longest_wait = 50ms;
+// From the SHUTDOWN event to an answer, or to the end of the monitor. QEMU 7.2 can hang between the two where it is
+// ended by a signal just when a command of ours comes (monitor_cleanup() waits for the command, but does not run it).
+constexpr auto time_to_close = 1s;
 
 // A few of QEMU's words for a message of ours: one line of ASCII, for it may be cut anywhere.
 std::string excerpt(std::string_view text) {
@@ -70,6 +73,10 @@ Json Qmp::execute(std::string_view command, Json arguments, Deadline deadline, c
     if (!has(answer, "return")) break_off("QEMU's answer is neither a result nor an error: " + excerpt(answer.dump()));
     return std::move(answer["return"]);
   }
+}
+
+void Qmp::tell(std::string_view command, Deadline deadline) {
+  send(Json{{"execute", command}, {"id", ++last_id_}}.dump() + "\n", deadline, {});
 }
 
 std::vector<QmpEvent> Qmp::take_events() {
@@ -141,6 +148,10 @@ std::optional<std::string> Qmp::next_line() {
 
 void Qmp::wait(short events, Deadline deadline, const Waiting& waiting) {
   if (waiting) waiting();
+  if (closing_ && closing_->passed()) {
+    closed_ = silent_ = true;
+    throw QmpClosed();
+  }
   if (deadline.passed()) throw TimeoutError("QEMU's monitor did not answer in time");
   wait_for(socket_, events, deadline.at_most(longest_wait).poll_timeout());
 }
@@ -164,6 +175,7 @@ bool Qmp::read_some() {
 void Qmp::keep_event(const Json& message) {
   std::string name = text_in(message, "event");
   if (name.empty()) break_off("QEMU's monitor sent an event without a name");
+  if (name == "SHUTDOWN" && !closing_) closing_ = Deadline::after(time_to_close);
   if (events_.size() >= max_events) events_.pop_front();
   const auto data = message.find("data");
   events_.push_back({std::move(name), data == message.end() ? Json() : *data});

@@ -24,7 +24,7 @@ struct QmpEvent {
   Json data;         // an object, or null
 };
 
-// QEMU closed its end: it has ended, or is about to.
+// QEMU closed its end, or said that it ends and then fell silent: it has ended, or is about to.
 class QmpClosed : public Error {
  public:
   QmpClosed() : Error("QEMU closed its monitor") {}
@@ -46,10 +46,15 @@ class Qmp {
   // does not speak the protocol, after which the client is of no more use.
   Json execute(std::string_view command, Json arguments, Deadline deadline, const Waiting& waiting = {});
 
+  // Sends a command whose answer nobody waits for.
+  void tell(std::string_view command, Deadline deadline);
+
   // What came since, read without waiting. A closed monitor is no error here: ended() tells.
   std::vector<QmpEvent> take_events();
   // Something was read that take_events() has not given yet: the socket will not show it.
   bool has_more() const { return !events_.empty() || !buffer_.empty(); }
+  // It said that it ends, and then neither answered nor closed: it hangs.
+  bool fell_silent() const { return silent_; }
   // Nothing more will come.
   bool ended() const { return closed_ || !broken_.empty(); }
   const Fd& socket() const { return socket_; }
@@ -72,7 +77,9 @@ class Qmp {
   std::deque<QmpEvent> events_;
   std::uint64_t last_id_ = 0;
   bool closed_ = false;
-  std::string broken_;  // why the peer is not to be understood any more
+  bool silent_ = false;
+  std::optional<Deadline> closing_;  // set when QEMU has said that it ends: it answers or closes by then
+  std::string broken_;               // why the peer is not to be understood any more
 };
 
 }  // namespace meros::vmm::qemu

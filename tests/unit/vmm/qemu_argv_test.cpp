@@ -94,6 +94,7 @@ TEST(QemuArgv, GivesASmallMachineMicrovm) {
 -nodefaults
 -no-user-config
 -no-reboot
+-no-shutdown
 -S
 -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
 -display none
@@ -142,6 +143,7 @@ TEST(QemuArgv, GivesAnOrdinaryKernelAWholePc) {
 -nodefaults
 -no-user-config
 -no-reboot
+-no-shutdown
 -S
 -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
 -display none
@@ -191,6 +193,7 @@ TEST(QemuArgv, GivesAnAarch64MachineVirt) {
 -nodefaults
 -no-user-config
 -no-reboot
+-no-shutdown
 -S
 -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
 -display none

@@ -241,6 +241,32 @@ TEST(Qmp, TellsThatTheMonitorWasClosed) {
   EXPECT_THAT(names_of(qmp->take_events()), ElementsAre("SHUTDOWN"));
 }
 
+TEST(Qmp, TakesOneThatSaysThatItEndsAndFallsSilentForClosed) {
+  Conversation qmp([](Peer& peer) {
+    peer.hear();
+    peer.say_json({{"event", "SHUTDOWN"}});
+    peer.hang();
+  });
+  EXPECT_FALSE(qmp->fell_silent());
+  EXPECT_THROW(qmp->execute("cont", nullptr, soon()), QmpClosed);
+  EXPECT_TRUE(qmp->fell_silent());
+  EXPECT_TRUE(qmp->ended());
+}
+
+TEST(Qmp, DoesNotWaitForTheAnswerToWhatItTells) {
+  Json heard;
+  {
+    Conversation qmp([&](Peer& peer) {
+      heard = peer.hear();
+      peer.answer(heard);
+      peer.answer(peer.hear(), {{"next", true}});
+    });
+    qmp->tell("quit", soon());
+    EXPECT_EQ(qmp->execute("query-status", nullptr, soon()), (Json{{"next", true}}));
+  }
+  EXPECT_EQ(heard, (Json{{"execute", "quit"}, {"id", 2}}));
+}
+
 TEST(Qmp, AClosedMonitorIsNoErrorForWhoTakesEvents) {
   Conversation qmp([](Peer&) {});
   EXPECT_TRUE(wait_for_events(*qmp.operator->()).empty());
