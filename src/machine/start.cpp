@@ -33,6 +33,7 @@ using namespace std::chrono_literals;
 
 // A supervisor that ends has this long for its last words; a killed VMM of many GiB takes half a second to go.
 constexpr auto time_to_end = 20s;
+constexpr auto time_to_answer = 15s;  // longer than a driver waits for its VMM
 // The supervisor's own time limits for a start are shorter: it tells why; this is for one that cannot tell any more.
 constexpr auto time_to_boot = 90s;
 constexpr int ready_descriptor = 3;
@@ -45,13 +46,23 @@ struct Started {
   Json ready;
 };
 
+// What state.json says is older than what the VMM says: one that was killed just now is not known to be gone yet.
+bool vmm_answers(const fs::path& volume) {
+  try {
+    ask_supervisor(open_file(volume, O_RDONLY | O_DIRECTORY), {{"op", "query"}}, Deadline::after(time_to_answer));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 // True when it runs. Waits for one that is on its way out (or whose start is being given up).
 bool runs_already(const Home& home, const MachineId& id) {
   const std::string run_lock = (volume_of(home, id) / names::run_lock).string();
   const Deadline deadline = Deadline::after(time_to_end);
   while (lock_owner(run_lock)) {
     const State state = status_of(home, id).state;
-    if (state == State::running || state == State::paused) return true;
+    if ((state == State::running || state == State::paused) && vmm_answers(volume_of(home, id))) return true;
     if (wait_until_unlocked(run_lock, Deadline::after(20ms))) return false;
     if (deadline.passed())
       throw BusyError(fmt::format("its supervisor has been {} for {} s", to_string(state), time_to_end.count()),

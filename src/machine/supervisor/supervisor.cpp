@@ -25,15 +25,24 @@ using namespace std::chrono_literals;
 
 constexpr auto time_to_boot = 60s;  // the vCPUs run, or the start has failed
 constexpr auto time_for_former_vmm = 20s;
+constexpr auto time_for_rival = 5s;
+constexpr auto look_for_verb = 50ms;
 constexpr auto time_after_sigterm = 5s;
+constexpr auto time_after_guest = 2s;       // a VMM that lives on when its guest has shut down hangs
 constexpr auto default_stop_timeout = 30s;  // for SIGTERM to us
 constexpr std::size_t kept_words = 4096;
 constexpr std::size_t vmm_log_limit = std::size_t{1} << 20;
 
-ProcessLock take_run_lock(const Fd& volume) {
-  auto lock = ProcessLock::try_take(open_file_at(volume, names::run_lock, O_RDWR | O_CREAT | O_NOFOLLOW, 0644));
-  if (!lock) throw BusyError("it is already running");
-  return std::move(*lock);
+// The verb that started us has looked: who holds it now can only be a supervisor that its own, killed verb has left
+// behind. That one sees it and gives up.
+ProcessLock take_run_lock(const Fd& volume, const Fd& ready) {
+  Fd file = open_file_at(volume, names::run_lock, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
+  const Deadline deadline = Deadline::after(time_for_rival);
+  while (!deadline.passed()) {
+    if (auto lock = wait_for_lock(file, deadline.at_most(look_for_verb))) return std::move(*lock);
+    if (ready && (wait_for(ready, POLLRDHUP, 0) & (POLLHUP | POLLRDHUP | POLLERR)) != 0) break;
+  }
+  throw BusyError("it is already running");
 }
 
 Fd block_signals() {
@@ -74,7 +83,7 @@ void reap_strangers(pid_t vmm) {
 Supervisor::Supervisor(SupervisorOptions options, Fd& ready)
     : options_(std::move(options)),
       volume_(open_file(".", O_RDONLY | O_DIRECTORY)),
-      run_lock_(take_run_lock(volume_)),
+      run_lock_(take_run_lock(volume_, ready)),
       ready_(ready),
       config_(read_config(options_.volume)),
       driver_(vmm::driver_named(config_.driver)),
@@ -132,6 +141,8 @@ ExitStatus Supervisor::run_once() {
   state_.last_words.clear();
   last_words_.clear();
   guest_word_.clear();
+  guest_ended_.reset();
+  outlived_guest_ = false;
   set_state(State::starting);
   record("starting", fmt::format("{}, {}", driver_.name(), state_.accel));
   launch();
@@ -195,10 +206,13 @@ ExitStatus Supervisor::watch_until_end() {
       read_vmm_log();
       console_.detach();
       vmm_.reset();
-      return *ended;
+      return outlived_guest_ ? ExitStatus{} : *ended;
     }
-    turn(stop_ ? stop_->escalate : Deadline::never());
+    Deadline next = stop_ ? stop_->escalate : Deadline::never();
+    if (guest_ended_ && guest_ended_->at() < next.at()) next = *guest_ended_;
+    turn(next);
     escalate_if_due();
+    end_vmm_without_guest();
   }
 }
 
@@ -259,8 +273,10 @@ void Supervisor::set_paused(bool paused) {
 void Supervisor::on_vmm_events() {
   for (const auto& event : vmm_->take_events()) {
     if (event.kind == vmm::GuestEvent::Kind::shutdown || event.kind == vmm::GuestEvent::Kind::reset ||
-        event.kind == vmm::GuestEvent::Kind::panicked)
+        event.kind == vmm::GuestEvent::Kind::panicked) {
       guest_word_ = event.detail;
+      if (event.kind != vmm::GuestEvent::Kind::panicked) guest_ended_ = Deadline::after(time_after_guest);
+    }
     if (event.kind == vmm::GuestEvent::Kind::panicked) record("panicked", event.detail);
   }
 }
@@ -316,6 +332,14 @@ void Supervisor::escalate_if_due() {
     kill_vmm(SIGKILL, "SIGKILL", time_after_sigterm);
   else
     kill_vmm(SIGTERM, "SIGTERM", time_after_sigterm);
+}
+
+void Supervisor::end_vmm_without_guest() {
+  if (!guest_ended_ || !guest_ended_->passed() || !vmm_) return;
+  guest_ended_.reset();
+  outlived_guest_ = true;
+  record("vmm-hung", fmt::format("{} did not end when its guest had", driver_.name()));
+  vmm_->process().kill(SIGKILL);
 }
 
 void Supervisor::kill_vmm(int signal, const char* name, std::chrono::milliseconds grace) {

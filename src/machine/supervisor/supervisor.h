@@ -63,6 +63,7 @@ class Supervisor {
   void begin_stop(std::chrono::milliseconds timeout, bool force);
   void ask_guest(std::chrono::milliseconds timeout);
   void escalate_if_due();
+  void end_vmm_without_guest();
   void kill_vmm(int signal, const char* name, std::chrono::milliseconds grace);
   void set_paused(bool paused);
 
@@ -90,6 +91,8 @@ class Supervisor {
   std::string last_words_;
   std::string guest_word_;  // what the VMM told of the guest's end
   std::optional<Stop> stop_;
+  std::optional<Deadline> guest_ended_;  // until when the VMM may follow a guest that has shut down
+  bool outlived_guest_ = false;          // it did not, and was killed: that is no failure
   std::vector<std::uint64_t> waiting_for_stop_;
   RestartCounter restarts_;
 };
