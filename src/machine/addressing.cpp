@@ -132,8 +132,18 @@ std::string tap_alias(const std::filesystem::path& volume) {
   return fmt::format("meros {:016x} …{}", stable_hash(whole), whole.substr(whole.size() - room));
 }
 
+namespace {
+
+// The Go program made the TAP of such a volume, and knew no aliases.
+void claim_tap_of_seed(const Config& config) {
+  if (config.owner.data_dir.empty()) meros::network::claim_tap(config.network->tap_device, tap_alias(config.volume));
+}
+
+}  // namespace
+
 void ensure_network(const Config& config, const VerbOptions& options) {
   if (!config.network) return;
+  claim_tap_of_seed(config);
   meros::network::TapSettings tap;
   tap.name = config.network->tap_device;
   tap.owner_uid = vmm_uid_of(config);
@@ -146,7 +156,9 @@ void ensure_network(const Config& config, const VerbOptions& options) {
 }
 
 void remove_network(const Config& config) {
-  if (config.network) meros::network::remove_tap(config.network->tap_device, tap_alias(config.volume));
+  if (!config.network) return;
+  claim_tap_of_seed(config);
+  meros::network::remove_tap(config.network->tap_device, tap_alias(config.volume));
 }
 
 }  // namespace meros::machine

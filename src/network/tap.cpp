@@ -141,6 +141,14 @@ void ensure_tap(const TapSettings& settings) {
     throw_errno(fmt::format("cannot keep tap '{}'", settings.name));
 }
 
+void claim_tap(const std::string& name, const std::string& alias) {
+  check_interface_name(name, "TAP name");
+  const Netlink netlink;
+  const auto link = netlink.link(name);
+  if (link && link->kind == tap_kind && link->alias.empty())
+    netlink.change(link->index, {.alias = alias}, fmt::format("cannot claim tap '{}'", name));
+}
+
 bool remove_tap(const std::string& name, const std::string& alias) {
   check_interface_name(name, "TAP name");
   const Netlink netlink;

@@ -32,6 +32,10 @@ struct TapSettings {
 // BusyError: the name belongs to something else. NotFoundError: there is no such bridge. InvalidError: a bad name.
 void ensure_tap(const TapSettings& settings);
 
+// Puts `alias` on a TAP that has none, as another program makes them. No effect where there is no such TAP, or where it
+// has an alias.
+void claim_tap(const std::string& name, const std::string& alias);
+
 // Removes it if it exists and its alias is `alias`; returns whether it was there. BusyError for another's device.
 bool remove_tap(const std::string& name, const std::string& alias);
 
