@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,6 +57,7 @@ ImageInfo inspect_qcow2(std::string_view head) {
 }
 
 void run_qemu_img(Command command) {
+  command.parent_death_signal = SIGKILL;  // a verb that is killed leaves nothing at work
   const Output output = run(std::move(command));
   if (!output.status.success())
     throw Error("qemu-img failed: " + last_lines(output.err.empty() ? output.out : output.err, 3));

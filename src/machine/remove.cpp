@@ -26,6 +26,17 @@ std::optional<Config> config_if_readable(const fs::path& volume, const VerbOptio
   }
 }
 
+// A program that the killed verb had started (qemu-img, say) dies after it, and may make one more file until then.
+void remove_directory(const fs::path& path) {
+  std::error_code failure;
+  for (int tries = 0; tries < 100; ++tries) {
+    fs::remove_all(path, failure);
+    if (failure != std::errc::directory_not_empty) break;
+  }
+  if (failure)
+    throw Error(fmt::format("cannot remove '{}': {}", path.string(), failure.message()), "run it as the files' owner");
+}
+
 // TAPs that say by their alias that they belong to a volume below this home, which is gone.
 std::vector<std::string> remove_orphaned_taps(const Home& home) {
   const std::string ours = "meros " + home.volumes_dir.string() + "/";
@@ -64,7 +75,7 @@ std::vector<std::string> collect_garbage(const Home& home, const VerbOptions& op
   for (const auto& leftover : leftover_volumes(home)) {
     const auto lock = try_lock_verb(home, leftover.id, options);
     if (!lock) continue;  // a verb that lives is busy with it
-    fs::remove_all(leftover.path);
+    remove_directory(leftover.path);
     done.push_back(fmt::format("removed '{}', which a killed verb left", leftover.path.string()));
   }
   for (const auto& id : list_machines(home)) {
