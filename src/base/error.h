@@ -4,6 +4,7 @@
 #include <exception>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace meros {
 
@@ -55,19 +56,18 @@ class SystemError : public Error {
 // Throws SystemError for the current errno.
 [[noreturn]] void throw_errno(std::string_view what);
 
-#define MEROS_ERROR_KIND(Name, code)                                                                                \
-  class Name : public Error {                                                                                       \
-   public:                                                                                                          \
-    explicit Name(std::string message, std::string hint = {}) : Error(std::move(message), std::move(hint), code) {} \
-  }
+// The kinds that a caller may want to tell apart, each with the exit code that it ends a program with.
+template <ExitCode code>
+class ErrorOf : public Error {
+ public:
+  explicit ErrorOf(std::string message, std::string hint = {}) : Error(std::move(message), std::move(hint), code) {}
+};
 
-MEROS_ERROR_KIND(UsageError, ExitCode::usage);
-MEROS_ERROR_KIND(InvalidError, ExitCode::invalid);
-MEROS_ERROR_KIND(NotFoundError, ExitCode::not_found);
-MEROS_ERROR_KIND(BusyError, ExitCode::busy);
-MEROS_ERROR_KIND(HostError, ExitCode::host_lacks);
-MEROS_ERROR_KIND(TimeoutError, ExitCode::timed_out);
-
-#undef MEROS_ERROR_KIND
+using UsageError = ErrorOf<ExitCode::usage>;
+using InvalidError = ErrorOf<ExitCode::invalid>;
+using NotFoundError = ErrorOf<ExitCode::not_found>;
+using BusyError = ErrorOf<ExitCode::busy>;
+using HostError = ErrorOf<ExitCode::host_lacks>;
+using TimeoutError = ErrorOf<ExitCode::timed_out>;
 
 }  // namespace meros

@@ -52,7 +52,7 @@ std::uint64_t parse_mebibytes(std::string_view text, std::string_view what) {
   std::uint64_t factor = 0;
   if (unit.empty() || unit == "M") factor = 1;
   if (unit == "G") factor = 1024;
-  if (unit == "T") factor = 1024 * 1024;
+  if (unit == "T") factor = std::uint64_t{1024} * 1024;
   if (!value || factor == 0 || *value > (std::uint64_t{1} << 40) / factor)
     throw InvalidError(fmt::format("{} '{}' is not a size", what, text), "write it as 512 (MiB), 512M or 2G");
   return *value * factor;

@@ -1,9 +1,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
+
+#include <csignal>
 
 #include "cli/command.h"
 #include "cli/options.h"

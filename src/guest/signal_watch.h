@@ -1,8 +1,7 @@
 // Signals as something to poll for: blocked while this lives, and read from a descriptor.
 #pragma once
 
-#include <signal.h>
-
+#include <csignal>
 #include <initializer_list>
 #include <optional>
 

@@ -17,9 +17,9 @@
 
 namespace meros::machine {
 
-constexpr std::size_t max_control_line = 64 * 1024;
+constexpr std::size_t max_control_line = std::size_t{64} * 1024;
 // The line that a supervisor writes to the verb that starts it, once: {"ok": true, …} or {"ok": false, "error": {…}}.
-constexpr std::size_t max_ready_line = 64 * 1024;
+constexpr std::size_t max_ready_line = std::size_t{64} * 1024;
 
 // Sends the request and waits for the answer; throws the error that the answer holds. Error when the supervisor goes
 // away without one, TimeoutError after the deadline.

@@ -1,12 +1,12 @@
 #include "machine/new_volume.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/file.h"

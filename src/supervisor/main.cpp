@@ -3,9 +3,9 @@
 // Started by `meros start` and `meros supervise`, never by hand: the working directory is the volume, descriptor 3 is a
 // socket to the verb that wants the start.
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 

@@ -15,9 +15,9 @@ namespace meros::machine {
 
 class ConsoleHub {
  public:
-  static constexpr std::size_t reader_buffer = 256 * 1024;
-  static constexpr std::size_t input_buffer = 64 * 1024;
-  static constexpr std::size_t scrollback = 16 * 1024;
+  static constexpr std::size_t reader_buffer = std::size_t{256} * 1024;
+  static constexpr std::size_t input_buffer = std::size_t{64} * 1024;
+  static constexpr std::size_t scrollback = std::size_t{16} * 1024;
 
   // Binds console.sock and opens console.log in the volume. `log_limit`: see BoundedLog.
   explicit ConsoleHub(const Fd& volume, std::size_t log_limit = std::size_t{4} << 20);

@@ -1,9 +1,10 @@
 #include "vmm/firecracker/serial_line.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+
+#include <cstdlib>
 
 #include "base/error.h"
 

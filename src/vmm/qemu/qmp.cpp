@@ -44,7 +44,7 @@ std::string text_in(const Json& object, const char* key) {
 
 std::string words_of(const Json& error) {
   for (const char* key : {"desc", "class"})
-    if (const auto words = last_lines(text_in(error, key), 1); !words.empty()) return words;
+    if (auto words = last_lines(text_in(error, key), 1); !words.empty()) return words;
   return "it does not say why";
 }
 

@@ -81,8 +81,8 @@ TEST_F(KvmProbe, ADeviceThatOpensIsNoProofWithoutTheCpuFlags) {
   EXPECT_THAT(status.why, HasSubstr("/dev/kvm opens, but the CPU has neither vmx nor svm"));
 }
 
-constexpr KvmStatus usable{true, true, ""};
-constexpr KvmStatus software{true, false, ""};
+const KvmStatus usable{true, true, ""};
+const KvmStatus software{true, false, ""};
 
 Arch foreign_arch() { return host_arch() == Arch::x86_64 ? Arch::aarch64 : Arch::x86_64; }
 
