@@ -9,7 +9,7 @@
 
 #include "base/bounded_log.h"
 #include "base/fd.h"
-#include "machine/supervisor/watch.h"
+#include "base/watch.h"
 
 namespace meros::machine {
 

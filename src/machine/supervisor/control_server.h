@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/line_socket.h"
-#include "machine/supervisor/watch.h"
+#include "base/watch.h"
 
 namespace meros::machine {
 

@@ -1,4 +1,4 @@
-// One turn of the supervisor's loop: what to wait for, and what to call.
+// One turn of an event loop: what to wait for, and what to call.
 #pragma once
 
 #include <poll.h>
@@ -8,7 +8,7 @@
 
 #include "base/deadline.h"
 
-namespace meros::machine {
+namespace meros {
 
 class Watches {
  public:
@@ -25,4 +25,4 @@ class Watches {
   std::vector<std::function<void(short)>> ready_;
 };
 
-}  // namespace meros::machine
+}  // namespace meros

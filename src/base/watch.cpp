@@ -1,10 +1,10 @@
-#include "machine/supervisor/watch.h"
+#include "base/watch.h"
 
 #include <cerrno>
 
 #include "base/error.h"
 
-namespace meros::machine {
+namespace meros {
 
 void Watches::turn(Deadline deadline) {
   const int n = ::poll(polled_.data(), polled_.size(), deadline.poll_timeout());
@@ -14,4 +14,4 @@ void Watches::turn(Deadline deadline) {
     if (polled_[i].revents != 0) ready_[i](polled_[i].revents);
 }
 
-}  // namespace meros::machine
+}  // namespace meros
