@@ -31,13 +31,15 @@ struct Failure {
   int step;
   int error_number;
 };
-constexpr std::array<const char*, 10> step_names = {"cannot wait for the user namespace's maps",
+constexpr std::array<const char*, 12> step_names = {"cannot wait for the user namespace's maps",
                                                     "cannot start a session",
                                                     "cannot pass descriptors",
+                                                    "cannot join the user namespace",
                                                     "cannot join the network namespace",
                                                     "cannot prepare it",
                                                     "cannot change to its directory",
                                                     "cannot change its user",
+                                                    "cannot drop its capabilities",
                                                     "cannot set its parent-death signal",
                                                     "its parent ended",
                                                     "cannot execute it"};
@@ -45,10 +47,12 @@ enum Step {
   map_step,
   session_step,
   fds_step,
+  userns_step,
   netns_step,
   prepare_step,
   chdir_step,
   user_step,
+  capabilities_step,
   pdeath_step,
   orphan_step,
   exec_step
@@ -116,6 +120,13 @@ bool change_user(const Command::Credentials& user) {
          ::syscall(SYS_setresuid, user.uid, user.uid, user.uid) == 0;
 }
 
+// The bounding set: what exec(2) gives to a program of root's is cut by it.
+bool drop_capabilities() {
+  for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
+    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return false;
+  return true;
+}
+
 [[noreturn]] void run_child(const Prepared& p) {
   const Command& command = *p.command;
   int error_pipe = p.error_pipe;
@@ -137,6 +148,7 @@ bool change_user(const Command::Credentials& user) {
     }
   if (!arrange_descriptors(command, p.null, error_pipe, executable)) give_up(error_pipe, fds_step);
   if (command.credentials && !change_user(*command.credentials)) give_up(error_pipe, user_step);
+  if (command.drop_capabilities && !drop_capabilities()) give_up(error_pipe, capabilities_step);
   if (command.no_new_privileges && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up(error_pipe, user_step);
   if (command.parent_death_signal != 0) {
     if (::prctl(PR_SET_PDEATHSIG, command.parent_death_signal, 0, 0, 0) != 0) give_up(error_pipe, pdeath_step);
@@ -150,6 +162,55 @@ bool change_user(const Command::Credentials& user) {
   // A program below a directory that its user may not search can still be run by descriptor.
   if (errno == EACCES) ::syscall(SYS_execveat, executable, "", p.argv, p.envp, AT_EMPTY_PATH);
   give_up(error_pipe, exec_step);
+}
+
+// A process in the user namespace makes the child there and ends; the child is ours all the same (CLONE_PARENT), and so
+// is the number that the other one tells.
+[[noreturn]] void run_go_between(const Prepared& p, int number_pipe) {
+  if (::setns(*p.command->user_namespace, CLONE_NEWUSER) != 0) give_up(p.error_pipe, userns_step);
+  clone_args args{};
+  args.flags = p.command->namespaces | CLONE_PARENT;  // the exit signal is then the one of its sister
+  const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+  if (pid < 0) give_up(p.error_pipe, userns_step);
+  if (pid == 0) run_child(p);
+  const ssize_t n = ::write(number_pipe, &pid, sizeof pid);
+  ::_exit(n == static_cast<ssize_t>(sizeof pid) ? 0 : 127);
+}
+
+struct Cloned {
+  pid_t pid;
+  int pidfd;
+};
+
+Cloned clone_here(const Prepared& prepared) {
+  int pidfd = -1;
+  clone_args args{};
+  args.flags = prepared.command->namespaces | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+  if (pid == 0) run_child(prepared);
+  return {pid, pidfd};
+}
+
+// The number 0: it failed before there was a child; the error pipe says why.
+Cloned clone_in_user_namespace(const Prepared& prepared) {
+  Pipe number = make_pipe();
+  clone_args args{};
+  args.exit_signal = SIGCHLD;
+  const auto between = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+  if (between == 0) run_go_between(prepared, number.write_end.get());
+  if (between < 0) return {-1, -1};
+  number.write_end.reset();
+  pid_t pid = 0;
+  ssize_t n = 0;
+  do n = ::read(number.read_end.get(), &pid, sizeof pid);
+  while (n < 0 && errno == EINTR);
+  while (::waitpid(between, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  if (n != static_cast<ssize_t>(sizeof pid)) return {0, -1};
+  // Ours, and not waited for yet: the number cannot be another's.
+  return {pid, static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
@@ -235,24 +296,18 @@ Child spawn(const Command& command) {
   const Prepared prepared{&command,         path.c_str(),           argv.data(),         envp.data(),
                           executable.get(), errors.write_end.get(), maps.read_end.get(), null.get(),
                           ::getpid()};
-  int pidfd = -1;
-  clone_args args{};
-  args.flags = command.namespaces | CLONE_PIDFD;
-  args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
-  args.exit_signal = SIGCHLD;
-  const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
-  if (pid < 0 && command.namespaces != 0)
+  const Cloned cloned = command.user_namespace ? clone_in_user_namespace(prepared) : clone_here(prepared);
+  if (cloned.pid < 0 && command.namespaces != 0)
     throw NamespaceError("cannot make namespaces for '" + command.argv[0] + "'", errno);
-  if (pid < 0) throw_errno("cannot run '" + command.argv[0] + "': clone3");
-  if (pid == 0) run_child(prepared);
+  if (cloned.pid < 0) throw_errno("cannot run '" + command.argv[0] + "': clone3");
 
   Child child;
-  child.pid_ = pid;
-  child.pidfd_ = Fd(pidfd);
+  child.pid_ = cloned.pid;
+  child.pidfd_ = Fd(cloned.pidfd);
   errors.write_end.reset();
   if (user_namespace) {
     try {
-      write_maps(pid, command);
+      write_maps(cloned.pid, command);
     } catch (const SystemError& e) {
       throw NamespaceError("cannot map users for '" + command.argv[0] + "'", e.error_number());
     }
@@ -263,7 +318,7 @@ Child spawn(const Command& command) {
   do n = ::read(errors.read_end.get(), &failure, sizeof failure);
   while (n < 0 && errno == EINTR);
   if (n == static_cast<ssize_t>(sizeof failure)) {
-    child.wait();
+    if (child.running()) child.wait();
     const auto step = static_cast<std::size_t>(failure.step);
     std::string what = "cannot run '" + command.argv[0] + "'";
     if (failure.step != exec_step) what += std::string(": ") + step_names.at(step);

@@ -51,6 +51,12 @@ struct Command {
   std::optional<Credentials> credentials;  // the kernel then clears the capabilities of one that was root
   bool no_new_privileges = false;
   std::optional<int> network_namespace;  // setns(2) before the change of credentials
+  // Joined before all else, so that the namespaces below are made in it and the network namespace may be one of its
+  // own.
+  std::optional<int> user_namespace;
+  // No capability comes back by exec: for a program that runs as root of a user namespace and is to have no more rights
+  // than an ordinary user. Needs CAP_SETPCAP.
+  bool drop_capabilities = false;
   // CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWNS … for clone3(2). With CLONE_NEWUSER the maps are written by us before the
   // child goes on: `uid_map` and `gid_map` hold their text; setgroups is denied unless they are written by root.
   unsigned long namespaces = 0;

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <vector>
 
 #include "base/error.h"
 
@@ -28,6 +30,11 @@ namespace detail {
 const Json* find_member(const Json& object, std::string_view key);
 
 template <typename T>
+struct IsVector : std::false_type {};
+template <typename T>
+struct IsVector<std::vector<T>> : std::true_type {};
+
+template <typename T>
 T convert(const Json& value, std::string_view key) {
   if constexpr (std::is_same_v<T, std::string>) {
     if (!value.is_string()) wrong_type(key, "string");
@@ -44,6 +51,11 @@ T convert(const Json& value, std::string_view key) {
   } else if constexpr (std::is_same_v<T, double>) {
     if (!value.is_number()) wrong_type(key, "number");
     return value.get<double>();
+  } else if constexpr (IsVector<T>::value) {
+    if (!value.is_array()) wrong_type(key, "list");
+    T list;
+    for (const auto& item : value) list.push_back(convert<typename T::value_type>(item, key));
+    return list;
   } else {
     static_assert(std::is_same_v<T, Json>);
     return value;

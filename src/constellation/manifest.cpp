@@ -18,22 +18,6 @@ std::string report(const std::string& path, const std::vector<Diagnostic>& diagn
 
 }  // namespace
 
-std::string_view to_string(Uplink uplink) {
-  switch (uplink) {
-    case Uplink::automatic:
-      return "auto";
-    case Uplink::veth:
-      return "veth";
-    case Uplink::pasta:
-      return "pasta";
-    case Uplink::none:
-      return "none";
-  }
-  return "";
-}
-
-std::string_view to_string(Policy policy) { return policy == Policy::host_access ? "host-access" : "isolated"; }
-
 std::string_view to_string(Distribution distribution) {
   switch (distribution) {
     case Distribution::none:

@@ -20,6 +20,7 @@
 #include "constellation/manifest_text.h"
 #include "machine/config.h"
 #include "network/address.h"
+#include "network/spec.h"
 #include "vmm/spec.h"
 
 namespace meros::constellation {
@@ -35,13 +36,11 @@ struct Written {
   Position of(std::string_view field) const;
 };
 
-enum class Uplink { automatic, veth, pasta, none };
-enum class Policy { host_access, isolated };
+using network::Policy;
+using network::Uplink;
 enum class Distribution { none, debian, ubuntu, alpine };
 enum class NicModel { virtio, virtio_net_pci, virtio_net_device };  // all virtio-net, on the machine's bus
-std::string_view to_string(Uplink uplink);
-std::string_view to_string(Policy policy);
-std::string_view to_string(Distribution distribution);  // "debian": also the user in the guest; "" for none
+std::string_view to_string(Distribution distribution);              // "debian": also the user in the guest; "" for none
 std::string_view to_string(NicModel model);
 
 struct Bridge {

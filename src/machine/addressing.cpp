@@ -7,10 +7,15 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "machine/state.h"
 #include "machine/vmm_user.h"
+#include "network/holder.h"
 #include "network/tap.h"
 
 namespace meros::machine {
+
+using meros::network::Holder;
+
 namespace {
 
 using meros::network::Ipv4;
@@ -93,7 +98,7 @@ std::string choose_tap(const Home& home, const CreateRequest& request, const std
 }  // namespace
 
 std::optional<NetworkConfig> choose_network(const Home& home, const CreateRequest& request) {
-  if (!request.network) return std::nullopt;
+  if (!request.network || !request.network_name.empty()) return std::nullopt;
   if (!request.bridge)
     throw UsageError(fmt::format("where does machine '{}' belong?", request.name),
                      "pass --bridge NAME to join a bridge of this host, or --no-network");
@@ -141,7 +146,7 @@ void claim_tap_of_seed(const Config& config) {
 
 }  // namespace
 
-void ensure_network(const Config& config, const VerbOptions& options) {
+void ensure_tap(const Config& config) {
   if (!config.network) return;
   claim_tap_of_seed(config);
   meros::network::TapSettings tap;
@@ -151,14 +156,42 @@ void ensure_network(const Config& config, const VerbOptions& options) {
   tap.bridge = config.network->bridge;
   tap.proxy_arp = true;
   tap.disable_ipv6 = true;
-  static_cast<void>(options);
   meros::network::ensure_tap(tap);
 }
 
-void remove_network(const Config& config) {
+void remove_tap(const Config& config) {
   if (!config.network) return;
   claim_tap_of_seed(config);
   meros::network::remove_tap(config.network->tap_device, tap_alias(config.volume));
+}
+
+namespace {
+
+// Who may still be in the namespace of a holder that was killed.
+std::vector<pid_t> supervisors_in(const Home& home, const std::string& network) {
+  std::vector<pid_t> found;
+  for (const auto& status : status_of_all(home))
+    if (status.supervisor_pid != 0 && status.config && status.config->network_name == network)
+      found.push_back(status.supervisor_pid);
+  return found;
+}
+
+}  // namespace
+
+Holder ensure_holder(const Home& home, const std::string& network, Reporter& reporter) {
+  const std::filesystem::path directory = home.network_dir(network);
+  if (auto holder = Holder::find(directory)) return std::move(*holder);
+  const auto recorded = meros::network::recorded_network(directory);
+  Holder holder = Holder::ensure({directory, home.supervisor, supervisors_in(home, network)}, reporter);
+  if (recorded) holder.apply(*recorded, reporter);
+  return holder;
+}
+
+Namespaces ensure_network(const Home& home, const Config& config, const VerbOptions& options) {
+  ensure_tap(config);
+  if (config.network_name.empty()) return {};
+  Holder holder = ensure_holder(home, config.network_name, *options.reporter);
+  return {holder.network_namespace(), holder.user_namespace()};
 }
 
 }  // namespace meros::machine

@@ -3,9 +3,11 @@
 
 #include <optional>
 
+#include "base/fd.h"
 #include "machine/config.h"
 #include "machine/home.h"
 #include "machine/lifecycle.h"
+#include "network/holder.h"
 
 namespace meros::machine {
 
@@ -19,8 +21,19 @@ void require_network_free(const Home& home, const MachineId& id, const NetworkCo
 
 // What the TAP's alias says, so that any verb knows whose it is: "meros <volume>", cut and hashed where it is long.
 std::string tap_alias(const std::filesystem::path& volume);
-// Makes or repairs the TAP of a machine; removes it. No effect without a network.
-void ensure_network(const Config& config, const VerbOptions& options);
-void remove_network(const Config& config);
+// Makes or repairs the TAP of a machine on a bridge of the host; removes it. No effect on another machine.
+void ensure_tap(const Config& config);
+void remove_tap(const Config& config);
+
+// What a supervisor joins; nothing on the host's own network.
+struct Namespaces {
+  std::optional<Fd> network;
+  std::optional<Fd> user;  // without root
+};
+// The holder of a network, started anew where it was killed or the host was restarted; the network is then brought to
+// what network.json says.
+meros::network::Holder ensure_holder(const Home& home, const std::string& network, Reporter& reporter);
+// Brings up what the machine is to be on: its TAP, or the network of its constellation with its holder.
+Namespaces ensure_network(const Home& home, const Config& config, const VerbOptions& options);
 
 }  // namespace meros::machine

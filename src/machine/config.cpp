@@ -51,6 +51,7 @@ DiskConfig parse_disk(const Json& json) {
     throw InvalidError("a disk's 'path' names no file");
   disk.format = vmm::parse_disk_format(get_or<std::string>(json, "format", "raw"));
   disk.read_only = get_or<bool>(json, "read_only", false);
+  disk.serial = get_or<std::string>(json, "serial", {});
   if (json.contains("backing")) {
     const Json& backing = json.at("backing");
     disk.backing_path = get<std::string>(backing, "path");
@@ -62,6 +63,7 @@ DiskConfig parse_disk(const Json& json) {
 
 Json disk_json(const DiskConfig& disk) {
   Json json = {{"path", disk.path}, {"format", to_string(disk.format)}, {"read_only", disk.read_only}};
+  if (!disk.serial.empty()) json["serial"] = disk.serial;
   if (disk.backing_path)
     json["backing"] = {
         {"path", *disk.backing_path}, {"format", to_string(disk.backing_format)}, {"stamp", disk.backing_stamp}};
@@ -90,8 +92,21 @@ void parse_machine(const Json& json, Config& config) {
   if (config.memory_mb == 0) throw InvalidError("'machine.memory_mb' is 0");
 }
 
+vmm::Firmware parse_firmware(const std::string& text) {
+  if (text == "none") return vmm::Firmware::none;
+  if (text == "bios") return vmm::Firmware::bios;
+  if (text == "uefi") return vmm::Firmware::uefi;
+  throw InvalidError("'firmware' is not none, bios or uefi");
+}
+
+std::string_view firmware_text(vmm::Firmware firmware) {
+  if (firmware == vmm::Firmware::bios) return "bios";
+  return firmware == vmm::Firmware::uefi ? "uefi" : "none";
+}
+
 void parse_paths(const Json& json, Config& config) {
-  config.kernel = name_in_volume(get<std::string>(json, "kernel"), "kernel");
+  if (config.firmware == vmm::Firmware::none)
+    config.kernel = name_in_volume(get<std::string>(json, "kernel"), "kernel");
   if (const auto initrd = get_or<std::string>(json, "initrd", {}); !initrd.empty())
     config.initrd = name_in_volume(initrd, "initrd");
 }
@@ -108,6 +123,7 @@ Config parse(const Json& json, const fs::path& volume) {
   config.kernel_args = get<std::string>(json, "kernel_args");
   config.created_at = get_or<std::string>(json, "created_at", {});
   parse_machine(get<Json>(json, "machine"), config);
+  config.firmware = parse_firmware(get_or<std::string>(json, "firmware", "none"));
   const Json paths = get<Json>(json, "paths");
   parse_paths(paths, config);
   if (json.contains("root")) {
@@ -119,6 +135,14 @@ Config parse(const Json& json, const fs::path& volume) {
   for (const Json& disk : get_or<Json>(json, "disks", Json::array())) config.disks.push_back(parse_disk(disk));
   if (const Json network = get_or<Json>(json, "network", Json()); !network.is_null() && !network.empty())
     config.network = parse_network(network);
+  if (const Json membership = get_or<Json>(json, "membership", Json()); !membership.is_null()) {
+    config.network_name = get<std::string>(membership, "network");
+    check_name(config.network_name, "network name");
+    for (const Json& nic : get<std::vector<Json>>(membership, "nics")) config.nics.push_back(parse_network(nic));
+  }
+  config.cdroms = get_or<std::vector<std::string>>(json, "cdroms", {});
+  config.display = get_or<bool>(json, "display", false);
+  config.qemu_args = get_or<std::vector<std::string>>(json, "qemu_args", {});
   config.driver = get_or<std::string>(json, "driver", "firecracker");
   vmm::driver_named(config.driver);
   config.binary = get_or<std::string>(json, "binary", {});
@@ -194,7 +218,7 @@ Json to_json(const Config& config) {
   json["name"] = config.name;
   json["kernel_args"] = config.kernel_args;
   json["paths"] = {{"rootfs", config.root ? in_volume(config.root->path) : ""},
-                   {"kernel", in_volume(config.kernel)},
+                   {"kernel", config.kernel.empty() ? "" : in_volume(config.kernel)},
                    {"socket", in_volume(driver.socket_file())},
                    {"log_file", in_volume(driver.log_file())},
                    {"config", in_volume(names::config)},
@@ -218,6 +242,15 @@ Json to_json(const Config& config) {
   json["owner"] = {
       {"data_dir", config.owner.data_dir}, {"constellation", config.owner.constellation}, {"uid", config.owner.uid}};
   if (config.vmm_uid) json["vmm_uid"] = *config.vmm_uid;
+  if (config.firmware != vmm::Firmware::none) json["firmware"] = firmware_text(config.firmware);
+  if (!config.cdroms.empty()) json["cdroms"] = config.cdroms;
+  if (config.display) json["display"] = true;
+  if (!config.qemu_args.empty()) json["qemu_args"] = config.qemu_args;
+  if (!config.network_name.empty()) {
+    Json nics = Json::array();
+    for (const auto& nic : config.nics) nics.push_back(network_json(nic));
+    json["membership"] = {{"network", config.network_name}, {"nics", std::move(nics)}};
+  }
   return json;
 }
 
@@ -228,19 +261,25 @@ vmm::Spec to_spec(const Config& config, vmm::Accel accel) {
   spec.accel = accel;
   spec.vcpus = config.cpu_count;
   spec.memory_mib = config.memory_mb;
-  spec.kernel = config.kernel;
+  if (!config.kernel.empty()) spec.kernel = config.kernel;
   spec.initrd = config.initrd;
   spec.kernel_args = config.kernel_args;
   spec.kernel_has_virtio_mmio_cmdline = config.virtio_mmio_cmdline;
+  spec.firmware = config.firmware;
+  spec.cdroms = config.cdroms;
+  spec.display = config.display;
+  spec.extra_args = config.qemu_args;
   if (config.root) {
     spec.disks.push_back(to_vmm(*config.root));
     spec.disks.back().serial = "rootfs";
   }
   for (const auto& disk : config.disks) {
     spec.disks.push_back(to_vmm(disk));
-    spec.disks.back().serial = "disk" + std::to_string(spec.disks.size() - (config.root ? 1 : 0));
+    spec.disks.back().serial =
+        disk.serial.empty() ? "disk" + std::to_string(spec.disks.size() - (config.root ? 1 : 0)) : disk.serial;
   }
   if (config.network) spec.nics.push_back({config.network->tap_device, config.network->mac_addr});
+  for (const auto& nic : config.nics) spec.nics.push_back({nic.tap_device, nic.mac_addr});
   return spec;
 }
 

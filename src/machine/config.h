@@ -41,6 +41,7 @@ struct DiskConfig {
   std::optional<std::string> backing_path;
   vmm::DiskFormat backing_format = vmm::DiskFormat::raw;
   std::string backing_stamp;  // what the backing file was at create (size, time, inode): a changed one would be garbage
+  std::string serial = {};    // what the guest sees it by; empty: "rootfs", "disk1" …
 };
 
 struct Config {
@@ -51,12 +52,16 @@ struct Config {
   // paths{}: as the seed writes them, for people and for the Go program. We use the names inside the volume instead,
   // so that a volume that was moved still works.
   std::filesystem::path volume;  // absolute; not stored as such
-  std::string kernel;            // file name in the volume
+  std::string kernel;            // file name in the volume; empty: firmware boots a disk
   std::optional<std::string> initrd;
   std::optional<DiskConfig> root;  // none: the initrd is all there is
   std::vector<DiskConfig> disks;   // beyond the root
 
-  std::optional<NetworkConfig> network;  // none: --no-network
+  std::optional<NetworkConfig> network;  // on a bridge of the host; none: --no-network, or a member of a network
+  // The network of a constellation that it is a member of (its directory below data/networks), and its NICs there. The
+  // addresses are told to the guest by DHCP.
+  std::string network_name;
+  std::vector<NetworkConfig> nics;
   unsigned cpu_count = 1;
   std::uint64_t memory_mb = 512;  // MiB, under the seed's name
 
@@ -66,6 +71,10 @@ struct Config {
   std::string accel = "auto";  // as asked: auto | kvm | tcg
   vmm::Arch arch = vmm::Arch::x86_64;
   bool virtio_mmio_cmdline = false;
+  vmm::Firmware firmware = vmm::Firmware::none;
+  std::vector<std::string> cdroms;  // absolute paths
+  bool display = false;
+  std::vector<std::string> qemu_args;
   RestartPolicy restart;
 
   struct Ownership {
@@ -74,6 +83,8 @@ struct Config {
     std::uint32_t uid = 0;      // effective user of create; verbs by another user are refused
   } owner;
   std::optional<std::uint32_t> vmm_uid;  // the unprivileged user of its VMM (root only)
+
+  bool has_nic() const { return network.has_value() || !nics.empty(); }
 };
 
 // Throws InvalidError that names the field. `volume` is the directory that the text was read from; `origin` for errors.

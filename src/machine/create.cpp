@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@
 #include "machine/kernel_args.h"
 #include "machine/lifecycle.h"
 #include "machine/new_volume.h"
+#include "machine/state.h"
 #include "machine/verb_lock.h"
 #include "machine/vmm_user.h"
 
@@ -25,7 +27,7 @@ namespace meros::machine {
 namespace {
 
 struct Templates {
-  fs::path kernel;
+  std::optional<fs::path> kernel;  // none: firmware boots a disk
   std::optional<fs::path> initrd;
   std::optional<fs::path> rootfs;
 };
@@ -52,12 +54,16 @@ fs::path existing(const std::string& given, const char* what) {
 
 Templates find_templates(const Home& home, const CreateRequest& request) {
   Templates found;
+  if (request.firmware) {
+    if (request.rootfs) found.rootfs = existing(*request.rootfs, "root file system");
+    return found;
+  }
   if (request.kernel) {
     found.kernel = existing(*request.kernel, "kernel");
   } else {
     const auto kernel = first_existing(home.images_dir, {"vmlinux.bin", "vmlinux", "bzImage"});
     if (!kernel) no_template(home, "kernel", "vmlinux.bin", "--kernel");
-    found.kernel = *kernel;
+    found.kernel = kernel;
   }
   if (request.initrd) found.initrd = existing(*request.initrd, "initrd");
   if (request.rootfs) {
@@ -71,7 +77,11 @@ Templates find_templates(const Home& home, const CreateRequest& request) {
   return found;
 }
 
-std::string what_needs_qemu(const Templates& templates) {
+std::string what_needs_qemu(const CreateRequest& request, const Templates& templates) {
+  if (request.firmware) return "firmware boot";
+  if (!request.cdroms.empty()) return "cdrom";
+  if (request.display) return "a display";
+  if (!request.qemu_args.empty()) return "qemu_args";
   if (templates.rootfs && inspect_image(*templates.rootfs).format == vmm::DiskFormat::qcow2) return "qcow2 disks";
   return {};
 }
@@ -94,7 +104,8 @@ Config describe(const Home& home, const CreateRequest& request, const Templates&
   config.volume = volume_of(home, {request.constellation, request.name});
   config.created_at = format_time(now_milliseconds());
   config.arch = request.arch.empty() ? vmm::host_arch() : vmm::parse_arch(request.arch);
-  const DriverChoice choice = choose_driver(request.driver, config.arch, request.binary, what_needs_qemu(templates));
+  const DriverChoice choice =
+      choose_driver(request.driver, config.arch, request.binary, what_needs_qemu(request, templates));
   config.driver = choice.driver->name();
   config.binary = choice.binary;
   vmm::parse_accel(request.accel);
@@ -103,9 +114,17 @@ Config describe(const Home& home, const CreateRequest& request, const Templates&
   config.memory_mb = request.memory_mib;
   config.restart = parse_restart_policy(request.restart);
   config.disks = disks_in_place(request);
-  config.virtio_mmio_cmdline = kernel_has_virtio_mmio_cmdline(templates.kernel);
+  if (templates.kernel) {
+    config.virtio_mmio_cmdline = kernel_has_virtio_mmio_cmdline(*templates.kernel);
+    config.kernel = home.face == Face::mergenc ? "vmlinux.bin" : "kernel";
+  }
   config.network = choose_network(home, request);
-  config.kernel = home.face == Face::mergenc ? "vmlinux.bin" : "kernel";
+  config.network_name = request.network_name;
+  config.nics = request.nics;
+  config.firmware = request.firmware.value_or(vmm::Firmware::none);
+  for (const auto& cdrom : request.cdroms) config.cdroms.push_back(existing(cdrom, "cdrom").string());
+  config.display = request.display;
+  config.qemu_args = request.qemu_args;
   if (templates.initrd) config.initrd = "initrd";
   config.owner = {home.data_dir.string(), request.constellation, ::geteuid()};
   if (::geteuid() == 0) config.vmm_uid = choose_vmm_uid(config.volume);
@@ -119,7 +138,8 @@ Config describe(const Home& home, const CreateRequest& request, const Templates&
   args.read_only = request.read_only;
   args.network = config.network;
   args.append = request.append;
-  config.kernel_args = kernel_command_line(args);
+  args.root_device = request.root_device;
+  if (!request.firmware) config.kernel_args = kernel_command_line(args);
   return config;
 }
 
@@ -136,16 +156,59 @@ void validate(const Config& config, const Templates& templates, bool read_only) 
   driver.validate(to_spec(probe, accel_of(config, vmm::probe_kvm())));
 }
 
-void fill(const fs::path& directory, Config& config, const Templates& templates, bool read_only) {
-  const vmm::Driver& driver = vmm::driver_named(config.driver);
-  clone_file(templates.kernel, directory / config.kernel, 0644);
+void make_disks(const fs::path& directory, const CreateRequest& request, const Templates& templates, Config& config) {
+  RootDiskOptions options;
+  options.overlay = vmm::driver_named(config.driver).capabilities().qcow2;
+  options.read_only = request.read_only;
+  options.keep_image = request.keep_image;
+  options.bytes = request.root_bytes;
+  if (templates.rootfs) config.root = make_root_disk(directory, *templates.rootfs, options);
+  for (const auto& disk : request.new_disks) config.disks.push_back(make_data_disk(directory, disk));
+}
+
+void fill(const fs::path& directory, const CreateRequest& request, const Templates& templates, Config& config) {
+  if (templates.kernel) clone_file(*templates.kernel, directory / config.kernel, 0644);
   if (templates.initrd) clone_file(*templates.initrd, directory / *config.initrd, 0644);
-  if (templates.rootfs)
-    config.root = make_root_disk(directory, *templates.rootfs, driver.capabilities().qcow2, read_only);
+  make_disks(directory, request, templates, config);
   const Fd volume = open_file(directory, O_RDONLY | O_DIRECTORY);
   if (config.root) give_to_vmm(volume, config.root->path, vmm_uid_of(config));
+  for (const auto& disk : config.disks)
+    if (fs::path(disk.path).is_relative()) give_to_vmm(volume, disk.path, vmm_uid_of(config));
   make_run_directory(volume, vmm_uid_of(config));
   replace_file(directory / names::config, to_json(config).dump(2) + "\n");
+}
+
+// The disks that the volume has already stay as they are; one that is new is made. One that is not wanted any more is
+// left in the volume, for nobody asked to delete what is on it.
+void keep_disks(const CreateRequest& request, const Config& former, Config& config) {
+  for (const auto& disk : request.new_disks) {
+    const std::string path = "disk-" + disk.label + ".raw";
+    const auto known = std::ranges::find(former.disks, path, &DiskConfig::path);
+    if (known != former.disks.end())
+      config.disks.push_back(*known);
+    else if (fs::exists(config.volume / path))
+      config.disks.push_back(former_data_disk(disk));
+    else
+      config.disks.push_back(make_data_disk(config.volume, disk));
+  }
+  const Fd volume = open_file(config.volume, O_RDONLY | O_DIRECTORY);
+  for (const auto& disk : config.disks)
+    if (fs::path(disk.path).is_relative()) give_to_vmm(volume, disk.path, vmm_uid_of(config));
+}
+
+// Under a hidden name first: a verb that is killed half way leaves the former kernel.
+void exchange_file(const fs::path& from, const fs::path& to) {
+  fs::path fresh = to;
+  fresh.replace_filename("." + to.filename().string() + ".new");
+  fs::remove(fresh);
+  clone_file(from, fresh, 0644);
+  fs::rename(fresh, to);
+}
+
+void exchange_boot_files(const Templates& templates, const Config& former, const Config& config) {
+  if (templates.kernel) exchange_file(*templates.kernel, config.volume / config.kernel);
+  if (templates.initrd) exchange_file(*templates.initrd, config.volume / *config.initrd);
+  if (former.initrd && !config.initrd) fs::remove(config.volume / *former.initrd);
 }
 
 }  // namespace
@@ -167,11 +230,11 @@ Config create(const Home& home, const CreateRequest& request, const VerbOptions&
       throw BusyError(fmt::format("it exists already ('{}')", config.volume.string()),
                       "choose another name, or delete it first");
     NewVolume volume(home, id);
-    fill(volume.path(), config, templates, request.read_only);
+    fill(volume.path(), request, templates, config);
     record_event(volume.path(), "created", config.driver);
     volume.commit(config.volume);
     try {
-      ensure_network(config, options);
+      ensure_tap(config);
     } catch (...) {
       discard_volume(home, id);
       throw;
@@ -179,6 +242,33 @@ Config create(const Home& home, const CreateRequest& request, const VerbOptions&
     return config;
   } catch (Error& e) {
     e.add_context(fmt::format("cannot create machine '{}'", id.to_string()));
+    throw;
+  }
+}
+
+Config reconfigure(const Home& home, const CreateRequest& request, const VerbOptions& options) {
+  const MachineId id{request.constellation, request.name};
+  try {
+    const Templates templates = find_templates(home, request);
+    Config config = describe(home, request, templates);
+    validate(config, templates, request.read_only);
+    const ProcessLock lock = lock_verb(home, id, options);
+    const Config former = read_config(config.volume);
+    require_owner(former, id, options);
+    if (const State state = status_of(home, id).state;
+        state != State::stopped && state != State::created && state != State::failed)
+      throw BusyError(fmt::format("it is {}", to_string(state)), "stop it first");
+    config.created_at = former.created_at;
+    config.vmm_uid = former.vmm_uid;
+    config.root = former.root;
+    if (config.root) config.root->read_only = request.read_only;
+    keep_disks(request, former, config);
+    exchange_boot_files(templates, former, config);
+    replace_file(config.volume / names::config, to_json(config).dump(2) + "\n");
+    record_event(config.volume, "reconfigured", config.driver);
+    return config;
+  } catch (Error& e) {
+    e.add_context(fmt::format("cannot change machine '{}'", id.to_string()));
     throw;
   }
 }

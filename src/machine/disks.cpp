@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -79,6 +80,26 @@ bool elf_contains(const fs::path& file, std::string_view needle) {
   return found;
 }
 
+constexpr std::size_t max_serial = 20;  // VIRTIO_BLK_ID_BYTES, linux/virtio_blk.h
+
+// A second name costs nothing, and whoever builds the image anew replaces its first one only.
+std::string keep_in_volume(const fs::path& volume, const fs::path& image) {
+  const std::string name = "image" + image.extension().string();
+  std::error_code failure;
+  fs::create_hard_link(fs::canonical(image), volume / name, failure);
+  if (failure) clone_file(image, volume / name);
+  return name;
+}
+
+std::vector<std::string> make_file_system_argv(const NewDisk& disk, const std::string& path) {
+  const std::string& kind = disk.file_system;
+  if (kind == "ext2" || kind == "ext3" || kind == "ext4")
+    return {"mke2fs", "-q", "-F", "-t", kind, "-L", disk.label, path};
+  if (kind == "vfat") return {"mkfs.vfat", "-n", disk.label, path};
+  if (kind == "xfs" || kind == "btrfs") return {"mkfs." + kind, "-q", "-L", disk.label, path};
+  throw InvalidError("'" + kind + "' is not a file system that meros can make");
+}
+
 }  // namespace
 
 ImageInfo inspect_image(const fs::path& image) {
@@ -108,34 +129,36 @@ std::string file_stamp(const fs::path& path) {
   return fmt::format("{}:{}.{:09}:{}", info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_ino);
 }
 
-void check_backing(const DiskConfig& disk) {
+void check_backing(const fs::path& volume, const DiskConfig& disk) {
   if (!disk.backing_path) return;
-  if (!fs::exists(*disk.backing_path))
+  const fs::path backing = volume / *disk.backing_path;
+  if (!fs::exists(backing))
     throw NotFoundError("the image '" + *disk.backing_path + "' below disk '" + disk.path + "' is gone",
                         "put it back, or delete the machine and create it anew");
-  if (file_stamp(*disk.backing_path) != disk.backing_stamp)
+  if (file_stamp(backing) != disk.backing_stamp)
     throw InvalidError("the image '" + *disk.backing_path + "' below disk '" + disk.path +
                            "' was changed since the machine was created, so its disk no longer fits",
                        "put the former image back, or delete the machine and create it anew");
 }
 
-DiskConfig make_root_disk(const fs::path& volume, const fs::path& image, bool overlay, bool read_only) {
+DiskConfig make_root_disk(const fs::path& volume, const fs::path& image, const RootDiskOptions& options) {
   const ImageInfo info = inspect_image(image);
   DiskConfig disk;
-  disk.read_only = read_only;
-  if (!overlay) {
+  disk.read_only = options.read_only;
+  if (!options.overlay) {
     if (info.format != vmm::DiskFormat::raw)
       throw InvalidError("image '" + image.string() + "' is qcow2, and this driver reads raw images only",
                          "convert it ('qemu-img convert -O raw IMAGE NEW'), or use --driver qemu");
     disk.path = "rootfs.ext4";
     clone_file(image, volume / disk.path);
+    if (options.bytes > info.virtual_bytes) fs::resize_file(volume / disk.path, options.bytes);
     return disk;
   }
   disk.path = "rootfs.qcow2";
   disk.format = vmm::DiskFormat::qcow2;
-  disk.backing_path = fs::canonical(image).string();
+  disk.backing_path = options.keep_image ? keep_in_volume(volume, image) : fs::canonical(image).string();
   disk.backing_format = info.format;
-  disk.backing_stamp = file_stamp(image);
+  disk.backing_stamp = file_stamp(volume / *disk.backing_path);
   const Fd directory = open_file(volume, O_RDONLY | O_DIRECTORY);
   Command command;
   // The size is given, so that qemu-img opens nothing but the file it makes.
@@ -144,10 +167,33 @@ DiskConfig make_root_disk(const fs::path& volume, const fs::path& image, bool ov
                   "-f",       "qcow2",
                   "-b",       *disk.backing_path,
                   "-F",       std::string(to_string(info.format)),
-                  disk.path,  std::to_string(info.virtual_bytes)};
+                  disk.path,  std::to_string(std::max(info.virtual_bytes, options.bytes))};
   command.working_directory = directory.get();
   run_qemu_img(std::move(command));
   return disk;
+}
+
+DiskConfig former_data_disk(const NewDisk& disk) {
+  DiskConfig config;
+  config.path = "disk-" + disk.label + ".raw";
+  config.serial = disk.label.substr(0, max_serial);
+  return config;
+}
+
+DiskConfig make_data_disk(const fs::path& volume, const NewDisk& disk) {
+  DiskConfig config = former_data_disk(disk);
+  const Fd file = open_file(volume / config.path, O_RDWR | O_CREAT | O_EXCL, 0600);
+  if (::ftruncate(file.get(), static_cast<off_t>(disk.bytes)) != 0)
+    throw_errno("cannot make disk '" + disk.label + "'");
+  const Fd directory = open_file(volume, O_RDONLY | O_DIRECTORY);
+  Command command;
+  command.argv = make_file_system_argv(disk, config.path);
+  command.working_directory = directory.get();
+  const Output output = run(std::move(command), {}, Deadline::after(std::chrono::minutes(5)));
+  if (!output.status.success())
+    throw Error("cannot make a " + disk.file_system + " file system on disk '" + disk.label +
+                "': " + std::string(trim(output.err)));
+  return config;
 }
 
 bool kernel_has_virtio_mmio_cmdline(const fs::path& kernel) {

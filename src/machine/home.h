@@ -18,6 +18,8 @@ struct Home {
   std::filesystem::path supervisor;   // the program meros-supervisor
 
   std::filesystem::path locks_dir() const { return volumes_dir / ".locks"; }
+  // The directory of a constellation's network and its holder (network/holder.h).
+  std::filesystem::path network_dir(const std::string& name) const { return data_dir / "networks" / name; }
 };
 
 // `--data-dir`, else $MEROS_DATA_DIR, else `data` searched upward from the working directory, else ./data (made when

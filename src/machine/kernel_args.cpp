@@ -18,7 +18,8 @@ std::string kernel_command_line(const KernelArgs& args) {
   if (args.firecracker_devices) words.push_back("pci=off");
   if (seed || !args.initrd) words.push_back("nomodules");
   words.push_back("random.trust_cpu=on");
-  if (args.root_disk && !args.firecracker_devices) words.push_back("root=/dev/vda");
+  if (args.root_disk && (!args.firecracker_devices || args.root_device != "/dev/vda"))
+    words.push_back("root=" + args.root_device);
   if (args.network && !args.network->guest_ip.empty())
     words.push_back("ip=" + args.network->guest_ip + "::" + args.network->gateway_ip + ":" + args.network->netmask +
                     "::eth0:off");

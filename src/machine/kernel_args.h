@@ -15,6 +15,7 @@ struct KernelArgs {
   vmm::Arch arch = vmm::Arch::x86_64;
   bool initrd = false;
   bool root_disk = false;  // the VMM does not name the root by itself
+  std::string root_device = "/dev/vda";
   bool read_only = false;
   std::optional<NetworkConfig> network;
   std::string append;
@@ -23,7 +24,7 @@ struct KernelArgs {
 // As mergenc, to the byte:
 //   ro console=ttyS0 noapic reboot=k panic=1 pci=off nomodules random.trust_cpu=on ip=<guest>::<gw>:<mask>::eth0:off
 // As meros: `rw` unless read-only, `nomodules` only without an initrd, `noapic` and `pci=off` only where there is
-// neither, `root=/dev/vda` where the VMM adds none. `append` comes last, so that it wins.
+// neither, `root=` where the VMM adds none or it is not the whole first disk. `append` comes last, so that it wins.
 std::string kernel_command_line(const KernelArgs& args);
 
 }  // namespace meros::machine

@@ -15,6 +15,7 @@
 #include "base/child.h"
 #include "base/report.h"
 #include "machine/config.h"
+#include "machine/disks.h"
 #include "machine/home.h"
 #include "machine/state.h"
 
@@ -50,10 +51,26 @@ struct CreateRequest {
   std::optional<std::string> guest_ip;
   std::optional<std::string> gateway_ip;  // default: read from the bridge
   std::optional<std::string> netmask;     // default: read from the bridge
+
+  // What a machine of a constellation has besides.
+  std::string network_name;         // it is a member of this network: then `nics` are its NICs, and `bridge` is empty
+  std::vector<NetworkConfig> nics;  // complete, but for tap_device where it is to be chosen
+  std::optional<vmm::Firmware> firmware;  // instead of a kernel
+  std::vector<std::string> cdroms;
+  bool display = false;
+  std::vector<std::string> qemu_args;
+  std::vector<NewDisk> new_disks;  // made in its volume
+  std::uint64_t root_bytes = 0;    // the size of its root disk, where it is more than the image's
+  bool keep_image = false;         // see RootDiskOptions
+  std::string root_device = "/dev/vda";
 };
 
 // Makes volume, disks, TAP and config.json; on any error nothing of it is left. BusyError when the name is taken.
 Config create(const Home& home, const CreateRequest& request, const VerbOptions& options);
+
+// Brings the config of a stopped machine to the request; its root disk and its other disks stay, new ones are made.
+// BusyError when it runs.
+Config reconfigure(const Home& home, const CreateRequest& request, const VerbOptions& options);
 
 struct StartResult {
   bool already_running = false;

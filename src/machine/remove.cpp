@@ -62,7 +62,7 @@ void remove(const Home& home, const MachineId& id, const StopOptions& stop, cons
     const auto config = config_if_readable(volume, options);
     if (config) require_owner(*config, id, options);
     stop_locked(home, id, stop);
-    if (config) remove_network(*config);
+    if (config) remove_tap(*config);
     discard_volume(home, id);
   } catch (Error& e) {
     e.add_context(fmt::format("cannot delete '{}'", id.to_string()));

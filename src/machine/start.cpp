@@ -38,6 +38,7 @@ constexpr auto time_to_answer = 15s;  // longer than a driver waits for its VMM
 constexpr auto time_to_boot = 90s;
 constexpr int ready_descriptor = 3;
 constexpr auto own_mounts = "--own-mounts";
+constexpr auto as_caller = "--as-caller";
 
 enum class Mode { background, foreground };
 
@@ -79,15 +80,32 @@ void wait_for_former_vmm(const fs::path& volume) {
 void check_files(const Config& config) {
   for (const auto& file :
        {std::optional(config.kernel), config.initrd, config.root ? std::optional(config.root->path) : std::nullopt})
-    if (file && !fs::exists(config.volume / *file))
+    if (file && !file->empty() && !fs::exists(config.volume / *file))
       throw NotFoundError(fmt::format("'{}' is gone from its volume", *file), "delete the machine and create it anew");
-  if (config.root) check_backing(*config.root);
+  if (config.root) check_backing(config.volume, *config.root);
   for (const auto& disk : config.disks)
     if (!fs::exists(config.volume / disk.path)) throw NotFoundError(fmt::format("disk '{}' is gone", disk.path));
 }
 
+// init of a PID namespace of its own: its death ends the VMM and every helper, whatever their users.
+void set_namespaces(Command& command, const Namespaces& joined) {
+  if (joined.network) command.network_namespace = joined.network->get();
+  if (::geteuid() == 0) {
+    command.namespaces = CLONE_NEWPID | CLONE_NEWNS;
+    command.argv.emplace_back(own_mounts);
+  } else if (joined.user) {
+    command.user_namespace = joined.user->get();
+    command.namespaces = CLONE_NEWPID;
+    command.argv.emplace_back(as_caller);
+  } else {
+    command.namespaces = CLONE_NEWPID | CLONE_NEWUSER;
+    command.uid_map = fmt::format("{0} {0} 1\n", ::geteuid());
+    command.gid_map = fmt::format("{0} {0} 1\n", ::getegid());
+  }
+}
+
 Command supervisor_command(const Home& home, const Config& config, vmm::Accel accel, const Fd& volume, const Fd& ready,
-                           Mode mode) {
+                           Mode mode, const Namespaces& joined) {
   Command command;
   command.argv = {home.supervisor.string(),
                   config.volume.string(),
@@ -99,15 +117,7 @@ Command supervisor_command(const Home& home, const Config& config, vmm::Accel ac
   command.pass(ready.get(), ready_descriptor);
   command.working_directory = volume.get();
   command.new_session = true;
-  // init of a PID namespace of its own: its death ends the VMM and every helper, whatever their users.
-  if (::geteuid() == 0) {
-    command.namespaces = CLONE_NEWPID | CLONE_NEWNS;
-    command.argv.emplace_back(own_mounts);
-  } else {
-    command.namespaces = CLONE_NEWPID | CLONE_NEWUSER;
-    command.uid_map = fmt::format("{0} {0} 1\n", ::geteuid());
-    command.gid_map = fmt::format("{0} {0} 1\n", ::getegid());
-  }
+  set_namespaces(command, joined);
   return command;
 }
 
@@ -136,7 +146,8 @@ Json wait_for_ready(const Fd& ready, Child& supervisor) {
   throw Error("its supervisor ended before it said ready (" + status.describe() + ")");
 }
 
-Started spawn_and_wait(const Home& home, const Config& config, const MachineId& id, Mode mode, Reporter& reporter) {
+Started spawn_and_wait(const Home& home, const Config& config, const MachineId& id, Mode mode, const Namespaces& joined,
+                       Reporter& reporter) {
   const Fd volume = open_file(config.volume, O_RDONLY | O_DIRECTORY);
   make_run_directory(volume, vmm_uid_of(config));
   if (config.root && fs::path(config.root->path).is_relative())
@@ -146,7 +157,8 @@ Started spawn_and_wait(const Home& home, const Config& config, const MachineId& 
   if (accel == vmm::Accel::kvm && !kvm.usable()) reporter.warn(fmt::format("'{}': {}", id.to_string(), kvm.why));
   SocketPair ready = make_socket_pair();
   Started started;
-  started.supervisor = spawn_supervisor(supervisor_command(home, config, accel, volume, ready.theirs, mode), reporter);
+  started.supervisor =
+      spawn_supervisor(supervisor_command(home, config, accel, volume, ready.theirs, mode, joined), reporter);
   ready.theirs.reset();
   started.ready = wait_for_ready(ready.ours, started.supervisor);
   if (!get<bool>(started.ready, "ok")) {
@@ -165,8 +177,8 @@ std::optional<Started> start_locked(const Home& home, const MachineId& id, Mode 
   wait_for_former_vmm(config.volume);
   clear_leftovers(home, id);
   check_files(config);
-  ensure_network(config, options);
-  return spawn_and_wait(home, config, id, mode, *options.reporter);
+  const Namespaces joined = ensure_network(home, config, options);
+  return spawn_and_wait(home, config, id, mode, joined, *options.reporter);
 }
 
 // Passes SIGTERM and SIGINT on to the supervisor (which then stops the guest gracefully) until it ends.

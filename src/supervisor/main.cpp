@@ -1,4 +1,4 @@
-// meros-supervisor VOLUME --accel kvm|tcg --binary VMM [--own-mounts]
+// meros-supervisor VOLUME --accel kvm|tcg --binary VMM [--own-mounts] [--as-caller]
 //
 // Started by `meros start` and `meros supervise`, never by hand: the working directory is the volume, descriptor 3 is a
 // socket to the verb that wants the start.
@@ -27,6 +27,8 @@ meros::machine::SupervisorOptions parse(int argc, char** argv) {
     const std::string_view word = argv[i];
     if (word == "--own-mounts")
       options.own_mounts = true;
+    else if (word == "--as-caller")
+      options.as_caller = true;
     else if (word == "--accel" && i + 1 < argc)
       options.accel = std::string_view(argv[++i]) == "kvm" ? meros::vmm::Accel::kvm : meros::vmm::Accel::tcg;
     else if (word == "--binary" && i + 1 < argc)

@@ -63,6 +63,7 @@ struct Plan {
 struct Site {
   const Fd* volume = nullptr;                // its working directory
   std::optional<Command::Credentials> user;  // nothing: as the caller
+  bool drop_capabilities = false;            // see Command: where the caller is root of a user namespace
   const Fd* vmm_lock = nullptr;  // locked for inheriting; the VMM holds it by having it open. May be null (tests)
   int parent_death_signal = 0;
 };

@@ -131,7 +131,7 @@ ExitStatus Supervisor::run() {
 
 void Supervisor::prepare_devices() {
   if (::geteuid() == 0 && options_.own_mounts)
-    open_devices_to(vmm_uid_of(config_), options_.accel == vmm::Accel::kvm, config_.network.has_value());
+    open_devices_to(vmm_uid_of(config_), options_.accel == vmm::Accel::kvm, config_.has_nic());
 }
 
 ExitStatus Supervisor::run_once() {
@@ -161,7 +161,8 @@ void Supervisor::launch() {
     if (!wait_until_unlocked(names::vmm_lock, deadline)) throw BusyError("the VMM of its last run has not ended yet");
   vmm::Site site;
   site.volume = &volume_;
-  site.user = vmm_credentials(config_);
+  if (!options_.as_caller) site.user = vmm_credentials(config_);
+  site.drop_capabilities = options_.as_caller;
   site.vmm_lock = &vmm_lock;
   site.parent_death_signal = SIGKILL;
   const std::string binary = options_.binary.empty() ? driver_.default_binary(config_.arch) : options_.binary;

@@ -25,7 +25,8 @@ struct SupervisorOptions {
   std::filesystem::path volume;  // absolute; the working directory is the same place
   vmm::Accel accel = vmm::Accel::tcg;
   bool own_mounts = false;  // we are in a mount namespace of our own
-  std::string binary;       // of the VMM; empty: by the driver's name in PATH
+  bool as_caller = false;  // we are root in the user namespace of somebody else's: the VMM has no more rights than that
+  std::string binary;      // of the VMM; empty: by the driver's name in PATH
 };
 
 class Supervisor {

@@ -146,6 +146,7 @@ Command command_of(const Plan& plan, const SerialLine& serial, const Fd& log, co
   // Ctrl+C on the terminal of a supervisor in the foreground is for the supervisor.
   command.new_session = true;
   command.credentials = site.user;
+  command.drop_capabilities = site.drop_capabilities;
   command.parent_death_signal = site.parent_death_signal;
   command.no_new_privileges = true;
   return command;

@@ -22,8 +22,8 @@ namespace {
 
 using guest::FollowOptions;
 
-// A process that holds run.lock from begin() on, as a supervisor does, until end(): then it writes its last line and
-// ends.
+// A process that holds run.lock and says "running" from begin() on, as a supervisor does, until end(): then it writes
+// its last line and ends.
 class FakeSupervisor {
  public:
   explicit FakeSupervisor(const std::filesystem::path& volume) {
@@ -49,6 +49,9 @@ class FakeSupervisor {
     if (read_until(orders_.read_end, "b") != "b") ::_exit(1);
     const auto lock = ProcessLock::try_take(open_file(volume / machine::names::run_lock, O_RDWR | O_CREAT));
     if (!lock) ::_exit(1);
+    machine::StateFile state;
+    state.state = machine::State::running;
+    machine::write_state(volume, state);
     write_all(answers_.write_end, "b");
     read_to_end(orders_.read_end);
     const Fd directory = open_file(volume, O_RDONLY | O_DIRECTORY);

@@ -80,7 +80,7 @@ TEST_F(Disks, SayWhichImageIsMissing) {
 
 TEST_F(Disks, KeepTheHolesOfATemplate) {
   const fs::path image = sparse("template.ext4", std::uintmax_t{1} << 30);
-  const DiskConfig disk = make_root_disk(directory.path(), image, false, false);
+  const DiskConfig disk = make_root_disk(directory.path(), image, {});
   EXPECT_EQ(disk.path, "rootfs.ext4");
   struct stat info {};
   ASSERT_EQ(::stat((directory.path() / disk.path).c_str(), &info), 0);
@@ -90,24 +90,24 @@ TEST_F(Disks, KeepTheHolesOfATemplate) {
 
 TEST_F(Disks, StandOnTheirTemplateAsAnOverlay) {
   const fs::path image = sparse("template.ext4", 64 << 20);
-  const DiskConfig disk = make_root_disk(directory.path(), image, true, false);
+  const DiskConfig disk = make_root_disk(directory.path(), image, {.overlay = true});
   EXPECT_EQ(disk.format, vmm::DiskFormat::qcow2);
   EXPECT_EQ(disk.backing_path, fs::canonical(image).string());
   EXPECT_LT(fs::file_size(directory.path() / disk.path), 1U << 20);
-  EXPECT_NO_THROW(check_backing(disk));
+  EXPECT_NO_THROW(check_backing(directory.path(), disk));
 }
 
 TEST_F(Disks, NoticeATemplateThatWasChanged) {
   const fs::path image = sparse("template.ext4", 64 << 20);
-  const DiskConfig disk = make_root_disk(directory.path(), image, true, false);
+  const DiskConfig disk = make_root_disk(directory.path(), image, {.overlay = true});
   fs::resize_file(image, 65 << 20);
-  EXPECT_THROW(check_backing(disk), InvalidError);
+  EXPECT_THROW(check_backing(directory.path(), disk), InvalidError);
   fs::remove(image);
-  EXPECT_THROW(check_backing(disk), NotFoundError);
+  EXPECT_THROW(check_backing(directory.path(), disk), NotFoundError);
 }
 
 TEST_F(Disks, RefuseQcow2ForADriverThatReadsRawOnly) {
-  EXPECT_THROW(make_root_disk(directory.path(), qcow2("a.qcow2", {}), false, false), InvalidError);
+  EXPECT_THROW(make_root_disk(directory.path(), qcow2("a.qcow2", {}), {}), InvalidError);
   EXPECT_FALSE(fs::exists(directory.path() / "rootfs.ext4"));
 }
 
