@@ -1,0 +1,18 @@
+// From a manifest to what is built for it. Pure but for looking at which directories are there.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "constellation/manifest.h"
+#include "image/rootfs_spec.h"
+
+namespace meros::constellation {
+
+// Of one machine, in the constellation's directory: common/ and its own (that of its group, then its own, with a count)
+// are its includes and hooks. `root`: the directory that paths of the manifest are relative to, which holds data/.
+// The machine must have a distribution.
+image::RootfsSpec build_spec(const Manifest& manifest, const Machine& machine, const std::filesystem::path& directory,
+                             const std::filesystem::path& root);
+
+}  // namespace meros::constellation
