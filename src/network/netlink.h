@@ -1,4 +1,4 @@
-// Links and addresses of one network namespace, over one rtnetlink socket. Only netlink.cpp knows libnl.
+// Links, addresses and routes of one network namespace, over one rtnetlink socket. Only netlink*.cpp know libnl.
 #pragma once
 
 #include <memory>
@@ -21,6 +21,21 @@ struct LinkChange {
   bool up = false;                 // true: set up
 };
 
+struct VethEnd {
+  std::string name;
+  std::string mac;
+  unsigned mtu;
+};
+
+// Of the main table, IPv4, unicast, its first next hop.
+struct Route {
+  Ipv4Network to;  // prefix 0: the default route
+  Ipv4 via;        // 0: the link itself
+  int link;
+  unsigned metric = 0;
+  bool operator==(const Route&) const = default;
+};
+
 class Netlink {
  public:
   // The socket belongs to the network namespace that the calling thread is in now, wherever the thread goes later.
@@ -29,14 +44,28 @@ class Netlink {
   std::vector<Link> links() const;
   // Nothing when there is none of this name.
   std::optional<Link> link(const std::string& name) const;
+  // IPv4, of one link; 0: of all.
   std::vector<Ipv4Network> addresses(int index) const;
+  std::vector<Route> routes() const;
 
   // `what` begins the error's message. HostError without CAP_NET_ADMIN.
   void change(int index, const LinkChange& change, const std::string& what) const;
   // False when it is gone already.
   bool remove(int index, const std::string& what) const;
 
+  void add_bridge(const std::string& name, const std::string& mac, unsigned mtu, const std::string& what) const;
+  // `there` is made in the other namespace.
+  void add_veth(const VethEnd& here, const VethEnd& there, const Fd& other_namespace, const std::string& what) const;
+  // Of a port: no frame goes from it to another isolated port of its bridge.
+  void set_isolated(int index, bool isolated, const std::string& what) const;
+  // Adding what is there and removing what is not are no errors.
+  void add_address(int index, Ipv4Network address, const std::string& what) const;
+  void remove_address(int index, Ipv4Network address, const std::string& what) const;
+  void add_route(const Route& route, const std::string& what) const;
+  void remove_route(const Route& route, const std::string& what) const;
+
  private:
+  void change_route(const Route& route, int type, int flags, const std::string& what) const;
   struct Close {
     void operator()(nl_sock* socket) const;
   };

@@ -1,4 +1,8 @@
 // meros-supervisor VOLUME --accel kvm|tcg --binary VMM [--own-mounts] [--as-caller]
+// meros-supervisor --holder DIRECTORY [--in-user-namespace] [--take-over]
+//
+// The first is the parent of a machine's VMM. The second is the holder of a constellation's network
+// (network/holder.h).
 //
 // Started by `meros start` and `meros supervise`, never by hand: the working directory is the volume, descriptor 3 is a
 // socket to the verb that wants the start.
@@ -13,6 +17,8 @@
 #include "base/json.h"
 #include "base/line_socket.h"
 #include "machine/supervisor/supervisor.h"
+#include "network/holder_protocol.h"
+#include "network/holder_server.h"
 #include "vmm/host.h"
 
 namespace {
@@ -65,5 +71,7 @@ int supervise(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
+  if (argc > 1 && std::string_view(argv[1]) == meros::network::holder_option)
+    return meros::network::run_holder({argv + 2, argv + argc});
   return supervise(argc, argv);
 }
