@@ -86,6 +86,18 @@ bool try_inherited_lock(const Fd& file) {
   return false;
 }
 
+std::optional<FileLock> FileLock::take_until(Fd& file, Deadline deadline) {
+  for (;;) {
+    if (try_inherited_lock(file)) return FileLock(std::move(file));
+    if (deadline.passed()) return std::nullopt;
+    wait_for_owner(lock_owner(file), deadline);
+  }
+}
+
+std::optional<FileLock> FileLock::try_take(Fd file) {
+  return take_until(file, Deadline::after(std::chrono::milliseconds(0)));
+}
+
 bool wait_until_unlocked(const std::string& path, Deadline deadline) {
   for (;;) {
     const auto owner = lock_owner(path);

@@ -1,7 +1,10 @@
-// File locks, of the two kinds that Linux has and meros needs.
+// File locks, of the kinds that Linux has and meros needs.
 //
 // ProcessLock: a POSIX record lock (F_SETLK). It belongs to the process and dies with it; who asks with F_GETLK learns
 //   the owner's pid. It is also lost when the process closes *any* descriptor of the file: open such a file once.
+// FileLock: an open-file-description lock (F_OFD_SETLK) of ours. Two threads of one process exclude each other, too,
+// and
+//   no other descriptor of the file matters; but who asks learns that it is held, not by whom.
 // InheritedLock: an open-file-description lock (F_OFD_SETLK). It belongs to the open file, so that a child that
 // inherits
 //   the descriptor keeps it after we are gone.
@@ -54,6 +57,31 @@ template <typename Waiting>
 std::optional<ProcessLock> ProcessLock::take(Fd file, Deadline deadline, Waiting waiting) {
   if (auto owner = lock_owner(file)) waiting(*owner);
   return wait_for_lock(file, deadline);
+}
+
+class FileLock {
+ public:
+  // Takes the lock on an open file (opened for writing), or returns nothing where it is held elsewhere.
+  static std::optional<FileLock> try_take(Fd file);
+  // Waits for it until the deadline. `waiting` is called once when somebody else has it.
+  template <typename Waiting>
+  static std::optional<FileLock> take(Fd file, Deadline deadline, Waiting waiting);
+
+  const Fd& file() const { return file_; }
+
+ private:
+  explicit FileLock(Fd file) : file_(std::move(file)) {}
+  // Gives `file` up only with the lock.
+  static std::optional<FileLock> take_until(Fd& file, Deadline deadline);
+  Fd file_;
+};
+
+template <typename Waiting>
+std::optional<FileLock> FileLock::take(Fd file, Deadline deadline, Waiting waiting) {
+  const auto now = Deadline::after(std::chrono::milliseconds(0));
+  if (auto lock = take_until(file, now)) return lock;
+  waiting();
+  return take_until(file, deadline);
 }
 
 // Locks the open file description, for those who inherit the descriptor. False where it is held elsewhere.

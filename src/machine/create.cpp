@@ -223,8 +223,8 @@ Config create(const Home& home, const CreateRequest& request, const VerbOptions&
     validate(config, templates, request.read_only);
 
     // Nothing was made so far, not even a lock file: a bad request leaves no trace.
-    const ProcessLock lock = lock_verb(home, id, options);
-    const ProcessLock addresses = lock_addresses(home, options);
+    const auto lock = lock_verb(home, id, options);
+    const auto addresses = lock_addresses(home, options);
     if (config.network) require_network_free(home, id, *config.network);
     if (fs::exists(config.volume))
       throw BusyError(fmt::format("it exists already ('{}')", config.volume.string()),
@@ -252,7 +252,7 @@ Config reconfigure(const Home& home, const CreateRequest& request, const VerbOpt
     const Templates templates = find_templates(home, request);
     Config config = describe(home, request, templates);
     validate(config, templates, request.read_only);
-    const ProcessLock lock = lock_verb(home, id, options);
+    const auto lock = lock_verb(home, id, options);
     const Config former = read_config(config.volume);
     require_owner(former, id, options);
     if (const State state = status_of(home, id).state;

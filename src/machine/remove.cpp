@@ -55,7 +55,7 @@ std::vector<std::string> remove_orphaned_taps(const Home& home) {
 
 void remove(const Home& home, const MachineId& id, const StopOptions& stop, const VerbOptions& options) {
   try {
-    const ProcessLock lock = lock_verb(home, id, options);
+    const auto lock = lock_verb(home, id, options);
     const fs::path volume = volume_of(home, id);
     // Another delete may have been first while we waited.
     if (!fs::exists(volume / names::config)) throw NotFoundError(fmt::format("no such machine '{}'", id.to_string()));

@@ -210,7 +210,7 @@ Fd catch_signals() {
 StartResult start(const Home& home, const MachineId& id, const VerbOptions& options) {
   const auto begin = Deadline::clock::now();
   try {
-    const ProcessLock lock = lock_verb(home, id, options);
+    const auto lock = lock_verb(home, id, options);
     auto started = start_locked(home, id, Mode::background, options);
     StartResult result;
     result.already_running = !started;
@@ -231,7 +231,7 @@ ExitStatus supervise(const Home& home, const MachineId& id, const VerbOptions& o
     const Fd signals = catch_signals();
     std::optional<Started> started;
     {
-      const ProcessLock lock = lock_verb(home, id, options);
+      const auto lock = lock_verb(home, id, options);
       started = start_locked(home, id, Mode::foreground, options);
     }
     if (!started) throw BusyError("it is already running", "stop it first, or watch it with 'meros logs -f'");

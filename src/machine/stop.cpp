@@ -54,7 +54,7 @@ void wait_for_end(const fs::path& volume, const LockOwner& owner) {
 }
 
 // `stop --force` does not queue behind a `stop` that is waiting for the guest: it is there to end just that.
-std::optional<ProcessLock> lock_for_stop(const Home& home, const MachineId& id, const StopOptions& stop,
+std::optional<FileLock> lock_for_stop(const Home& home, const MachineId& id, const StopOptions& stop,
                                          const VerbOptions& options) {
   if (stop.force) {
     if (auto lock = try_lock_verb(home, id, options)) return lock;
@@ -65,7 +65,7 @@ std::optional<ProcessLock> lock_for_stop(const Home& home, const MachineId& id, 
 
 bool ask_run_state(const Home& home, const MachineId& id, const char* op, State already, const VerbOptions& options) {
   const fs::path volume = volume_of(home, id);
-  const ProcessLock lock = lock_verb(home, id, options);
+  const auto lock = lock_verb(home, id, options);
   require_owner(read_config(volume), id, options);
   const State state = status_of(home, id).state;
   if (state == already) return false;

@@ -37,14 +37,24 @@ Fd open_lock_file(const Home& home, const MachineId& id) {
 
 // For those who wait: which verb this is.
 void leave_word(const Fd& file, const std::string& verb) {
-  const std::string word = verb + "\n";
+  const std::string word = fmt::format("{} {}\n", verb, ::getpid());
   if (::ftruncate(file.get(), 0) != 0 || ::pwrite(file.get(), word.data(), word.size(), 0) < 0)
     throw_errno("cannot write into the lock file");
 }
 
-std::string describe_holder(const Home& home, const MachineId& id, pid_t pid) {
-  const std::string verb = verb_in_progress(home, id);
-  return fmt::format("{}process {}", verb.empty() ? "" : "'" + verb + "' by ", pid);
+// What the holder left. Written by another process of this user; shown, so only what a word of ours has is kept.
+std::string word_of(const std::string& path) {
+  std::string word;
+  for (const char c : read_file_if_exists(path, 4096).value_or(""))
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == ' ') word += c;
+  return word.substr(0, 64);
+}
+
+std::string describe_holder(const Home& home, const MachineId& id) {
+  const auto words = split(word_of(lock_file_of(home, id).string()), ' ');
+  const std::string verb = words.front().empty() ? "" : "'" + words.front() + "'";
+  const std::string process = words.size() > 1 ? "process " + words[1] : "another process";
+  return verb.empty() ? process : verb + " by " + process;
 }
 
 }  // namespace
@@ -52,23 +62,19 @@ std::string describe_holder(const Home& home, const MachineId& id, pid_t pid) {
 std::string verb_in_progress(const Home& home, const MachineId& id) {
   const std::string path = lock_file_of(home, id).string();
   if (!lock_owner(path)) return {};
-  // Written by another process of this user; shown, so only what a verb's name has is kept.
-  std::string verb;
-  for (const char c : read_file_if_exists(path, 4096).value_or(""))
-    if ((c >= 'a' && c <= 'z') || c == '-') verb += c;
-  return verb.substr(0, 32);
+  return split(word_of(path), ' ').front();
 }
 
-std::optional<ProcessLock> try_lock_verb(const Home& home, const MachineId& id, const VerbOptions& options) {
-  auto lock = ProcessLock::try_take(open_lock_file(home, id));
+std::optional<FileLock> try_lock_verb(const Home& home, const MachineId& id, const VerbOptions& options) {
+  auto lock = FileLock::try_take(open_lock_file(home, id));
   if (lock) leave_word(lock->file(), options.verb);
   return lock;
 }
 
-ProcessLock lock_verb(const Home& home, const MachineId& id, const VerbOptions& options) {
+FileLock lock_verb(const Home& home, const MachineId& id, const VerbOptions& options) {
   std::string holder;
-  auto lock = ProcessLock::take(open_lock_file(home, id), Deadline::after(options.lock_timeout), [&](pid_t pid) {
-    holder = describe_holder(home, id, pid);
+  auto lock = FileLock::take(open_lock_file(home, id), Deadline::after(options.lock_timeout), [&] {
+    holder = describe_holder(home, id);
     options.reporter->note(fmt::format("waiting for {} on '{}'", holder, id.to_string()));
   });
   if (!lock)
@@ -79,10 +85,10 @@ ProcessLock lock_verb(const Home& home, const MachineId& id, const VerbOptions& 
   return std::move(*lock);
 }
 
-ProcessLock lock_addresses(const Home& home, const VerbOptions& options) {
+FileLock lock_addresses(const Home& home, const VerbOptions& options) {
   const std::string path = (home.locks_dir() / ".addresses").string();
-  auto lock = ProcessLock::take(open_lock_file(home, path, "'" + path + "'"), Deadline::after(options.lock_timeout),
-                                [](pid_t) {});
+  auto lock =
+      FileLock::take(open_lock_file(home, path, "'" + path + "'"), Deadline::after(options.lock_timeout), [] {});
   if (!lock) throw BusyError("the addresses of '" + home.volumes_dir.string() + "' are in use by another verb");
   return std::move(*lock);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <functional>
+#include <thread>
 
 #include "base/child.h"
 #include "base/file.h"
@@ -19,6 +20,9 @@ using namespace std::chrono_literals;
 class Lock : public testing::Test {
  protected:
   Fd open() const { return open_file(path, O_RDWR | O_CREAT, 0600); }
+
+  // Not closed before the process ends.
+  const Fd& open_for_ever() { return kept_ = open(); }
 
   // Another process that does `first`, says so, and ends when told.
   class Other {
@@ -55,6 +59,9 @@ class Lock : public testing::Test {
 
   TemporaryDirectory directory;
   std::string path = (directory.path() / "lock").string();
+
+ private:
+  Fd kept_;
 };
 
 TEST_F(Lock, OfAFileThatDoesNotExistIsFree) { EXPECT_EQ(lock_owner(path), std::nullopt); }
@@ -93,6 +100,33 @@ TEST_F(Lock, IsWaitedForAndSaysForWhom) {
   EXPECT_EQ(told, other.pid());
   other.end();
   EXPECT_TRUE(ProcessLock::take(open(), Deadline::after(5s), [](pid_t) { ADD_FAILURE() << "nobody has it"; }));
+}
+
+TEST_F(Lock, OfAFileExcludesThreadsOfOneProcess) {
+  auto held = FileLock::try_take(open());
+  ASSERT_TRUE(held);
+  EXPECT_FALSE(FileLock::try_take(open()));
+  open();  // closed at once: that takes nothing away
+  EXPECT_FALSE(FileLock::try_take(open()));
+  bool waited = false;
+  std::optional<FileLock> second;
+  std::thread other([&] {
+    second = FileLock::take(open(), Deadline::after(5s), [&] {
+      waited = true;
+      held.reset();
+    });
+  });
+  other.join();
+  EXPECT_TRUE(waited);
+  EXPECT_TRUE(second);
+}
+
+TEST_F(Lock, OfAFileIsRefusedAfterTheTime) {
+  const Other other([&] { return try_inherited_lock(open_for_ever()); });
+  ASSERT_TRUE(other.succeeded);
+  bool waited = false;
+  EXPECT_FALSE(FileLock::take(open(), Deadline::after(20ms), [&] { waited = true; }));
+  EXPECT_TRUE(waited);
 }
 
 TEST_F(Lock, OfAnOpenFileLivesInTheChildThatInheritedIt) {
