@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -72,18 +73,20 @@ void write_all(const Fd& fd, std::string_view data) {
 }
 
 std::string read_all(const Fd& fd, std::size_t limit) {
+  constexpr std::size_t first_piece = 4096;  // most of our files are smaller
   std::string all;
-  std::array<char, 65536> buffer{};
-  for (;;) {
-    const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
+  for (std::size_t end = 0;;) {
+    all.resize(end + std::max(first_piece, end));
+    const ssize_t n = ::read(fd.get(), all.data() + end, all.size() - end);
     if (n < 0) {
       if (errno == EINTR) continue;
       throw_errno("cannot read");
     }
-    if (n == 0) return all;
-    if (all.size() + static_cast<std::size_t>(n) > limit)
-      throw InvalidError("more than " + std::to_string(limit) + " bytes where less were expected");
-    all.append(buffer.data(), static_cast<std::size_t>(n));
+    end += static_cast<std::size_t>(n);
+    if (end > limit) throw InvalidError("more than " + std::to_string(limit) + " bytes where less were expected");
+    if (n > 0) continue;
+    all.resize(end);
+    return all;
   }
 }
 

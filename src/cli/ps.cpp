@@ -26,9 +26,7 @@ struct Options {
 };
 
 std::vector<machine::Status> wanted_machines(Context& context, const Options& options) {
-  auto machines = machine::status_of_all(context.home());
-  if (!options.all) std::erase_if(machines, [](const auto& status) { return !is_alive(status.state); });
-  return machines;
+  return machine::status_of_all(context.home(), options.all ? machine::Which::all : machine::Which::alive);
 }
 
 std::vector<Table::Cell> row_of(const machine::Status& status) {

@@ -63,7 +63,10 @@ struct Status {
 };
 // Asks files and locks only, never a VMM.
 Status status_of(const Home& home, const MachineId& id);
-std::vector<Status> status_of_all(const Home& home);
+// Of all machines, or of those that are starting, running, paused or stopping: of the others the config is then not even
+// read.
+enum class Which { all, alive };
+std::vector<Status> status_of_all(const Home& home, Which which = Which::all);
 nlohmann::json to_json(const Status& status);
 
 }  // namespace meros::machine
