@@ -5,7 +5,7 @@ _mergenc() {
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--images-dir|--volumes-dir|--driver|--kernel|--initrd|--rootfs|--disk|-o|--output|--kernel-sha256|--rootfs-sha256|--escape|-n|--tail|--mac|--netmask|--cpus|-j|--jobs|--tap|--restart|--firecracker-bin|--qemu-bin|--lock-timeout|--timeout|--memory|--kernel-url|--rootfs-url) ((i++)) ;;
+      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--images-dir|--volumes-dir|--driver|--kernel|--initrd|--rootfs|--disk|-o|--output|--kernel-sha256|--rootfs-sha256|--escape|-n|--tail|--mac|--netmask|--cpus|-j|--jobs|--tap|--restart|--qemu-bin|--firecracker-bin|--lock-timeout|--timeout|--memory|--kernel-url|--rootfs-url) ((i++)) ;;
       -*) ;;
       *) verb=${COMP_WORDS[i]}; break ;;
     esac
@@ -28,7 +28,7 @@ _mergenc() {
     --cpus|-j|--jobs) :; return ;;
     --tap) :; return ;;
     --restart) COMPREPLY=($(compgen -W 'no on-failure always' -- "$cur")); return ;;
-    --firecracker-bin|--qemu-bin) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --qemu-bin|--firecracker-bin) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --lock-timeout|--timeout) :; return ;;
     --memory) :; return ;;
     --kernel-url|--rootfs-url) :; return ;;
@@ -45,48 +45,48 @@ _mergenc() {
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W 'create start stop delete rm ps list info logs console image doctor completion version' -- "$cur")); return; fi
       ;;
     'create')
-      options='-h --help --cpus --memory --driver --accel --arch --firecracker-bin --qemu-bin --restart --kernel --initrd --append --rootfs --read-only --disk --bridge --no-network --guest-ip --gateway-ip --netmask --tap --mac --lock-timeout -o --output --images-dir --volumes-dir -y --yes -v --verbose --debug'
+      options='-h --help --cpus --memory --driver --accel --arch --qemu-bin --restart --kernel --initrd --append --rootfs --read-only --disk --bridge --no-network --guest-ip --gateway-ip --netmask --tap --mac --lock-timeout -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then :; return; fi
       ;;
     'start')
-      options='-h --help --all -j --jobs --firecracker-bin --lock-timeout -o --output --images-dir --volumes-dir -y --yes -v --verbose --debug'
+      options='-h --help --all -j --jobs --lock-timeout -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(mergenc ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     'stop')
-      options='-h --help --all -j --jobs --timeout --force --lock-timeout -o --output --images-dir --volumes-dir -y --yes -v --verbose --debug'
+      options='-h --help --all -j --jobs --timeout --force --lock-timeout -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(mergenc ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     delete|rm)
-      options='-h --help --all -j --jobs --if-exists --timeout --force --lock-timeout -o --output --images-dir --volumes-dir -y --yes -v --verbose --debug'
+      options='-h --help --all -j --jobs --if-exists --timeout --force --lock-timeout -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(mergenc ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     ps|list)
-      options='-h --help -a --all -w --watch -q --quiet -o --output --images-dir --volumes-dir -y --yes -v --verbose --debug'
+      options='-h --help -a --all -w --watch -q --quiet -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
       ;;
     'info')
-      options='-h --help -o --output --images-dir --volumes-dir -y --yes -v --verbose --debug'
+      options='-h --help -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(mergenc ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     'logs')
-      options='-h --help -f --follow -n --tail --vmm -o --output --images-dir --volumes-dir -y --yes -v --verbose --debug'
+      options='-h --help -f --follow -n --tail --vmm -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(mergenc ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     'console')
-      options='-h --help --escape --timeout -o --output --images-dir --volumes-dir -y --yes -v --verbose --debug'
+      options='-h --help --escape --timeout -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(mergenc ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     'image fetch')
-      options='-h --help --kernel-url --rootfs-url --kernel-sha256 --rootfs-sha256 --force -o --output --images-dir --volumes-dir -y --yes -v --verbose --debug'
+      options='-h --help --kernel-url --rootfs-url --kernel-sha256 --rootfs-sha256 --force -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
       ;;
     'doctor')
-      options='-h --help -o --output --images-dir --volumes-dir -y --yes -v --verbose --debug'
+      options='-h --help -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
       ;;
     'completion')
-      options='-h --help -o --output --images-dir --volumes-dir -y --yes -v --verbose --debug'
+      options='-h --help -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W 'bash zsh fish' -- "$cur")); return; fi
       ;;
     'version')
-      options='-h --help -o --output --images-dir --volumes-dir -y --yes -v --verbose --debug'
+      options='-h --help -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
       ;;
   esac
   COMPREPLY=($(compgen -W "$options" -- "$cur"))

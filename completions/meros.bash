@@ -59,7 +59,7 @@ _meros() {
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(meros ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     'restart')
-      options='-h --help --all -j --jobs --timeout --force --lock-timeout -o --output --data-dir -y --yes -v --verbose --debug'
+      options='-h --help --all -j --jobs --timeout --force --firecracker-bin --qemu-bin --lock-timeout -o --output --data-dir -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(meros ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     'pause')

@@ -62,6 +62,8 @@ complete -c meros -n '__fish_seen_subcommand_from restart' -l all -d 'all machin
 complete -c meros -n '__fish_seen_subcommand_from restart' -s j -l jobs -x -d 'how many machines at once (default: 8)'
 complete -c meros -n '__fish_seen_subcommand_from restart' -l timeout -x -d 'how long the guest may take before it is terminated (default: 30)'
 complete -c meros -n '__fish_seen_subcommand_from restart' -l force -d 'kill at once, without asking the guest'
+complete -c meros -n '__fish_seen_subcommand_from restart' -l firecracker-bin -r -F -d 'the program firecracker (default: that of the config)'
+complete -c meros -n '__fish_seen_subcommand_from restart' -l qemu-bin -r -F -d 'the program qemu-system-… (default: that of the config)'
 complete -c meros -n '__fish_seen_subcommand_from restart' -l lock-timeout -x -d 'how long to wait for another verb on the same machine (default: 60)'
 complete -c meros -n '__fish_seen_subcommand_from restart' -s o -l output -x -a 'table json yaml' -d 'how to print data: table, json or yaml'
 complete -c meros -n '__fish_seen_subcommand_from restart' -l data-dir -x -a '(__fish_complete_directories)' -d 'where machines live (default: $MEROS_DATA_DIR, else ./data)'

@@ -18,9 +18,10 @@ struct GlobalOptions {
   bool debug = false;
   bool yes = false;  // answers every question with yes
   Format format = Format::table;
-  std::optional<std::string> data_dir;  // meros
-  std::string images_dir = "images";    // mergenc
-  std::string volumes_dir = "volumes";  // mergenc
+  std::optional<std::string> data_dir;     // meros
+  std::string images_dir = "images";       // mergenc
+  std::string volumes_dir = "volumes";     // mergenc
+  std::optional<std::string> firecracker;  // mergenc: the program, whatever the config says
 };
 
 class Context {

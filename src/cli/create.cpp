@@ -61,7 +61,7 @@ int create(Context& context, Options& options) {
   return exit_done;
 }
 
-void add_machine_options(CLI::App& app, Options& options) {
+void add_machine_options(CLI::App& app, Options& options, machine::Face face) {
   auto& request = options.request;
   app.add_option("NAME", request.name, "the machine's name: letters, digits, '_' and '-', at most 63")->required();
   app.add_option("--cpus", request.cpus, "virtual CPUs (default: 1)")->option_text("N");
@@ -73,8 +73,9 @@ void add_machine_options(CLI::App& app, Options& options) {
       ->option_text("DRIVER");
   app.add_option("--accel", request.accel, "auto, kvm or tcg (default: auto)")->option_text("ACCEL");
   app.add_option("--arch", request.arch, "x86_64 or aarch64 (default: the host's)")->option_text("ARCH");
-  app.add_option("--firecracker-bin", options.firecracker, "the program firecracker (default: found in PATH)")
-      ->option_text("PROGRAM");
+  if (face == machine::Face::meros)
+    app.add_option("--firecracker-bin", options.firecracker, "the program firecracker (default: found in PATH)")
+        ->option_text("PROGRAM");
   app.add_option("--qemu-bin", options.qemu, "the program qemu-system-… (default: found in PATH)")
       ->option_text("PROGRAM");
   app.add_option("--restart", request.restart, "when it ends by itself: no, on-failure[:N] or always (default: no)")
@@ -131,11 +132,14 @@ Action declare_create(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   // What a mergenc makes has always run on Firecracker.
   if (context.face() == machine::Face::mergenc) options->request.driver = "firecracker";
-  add_machine_options(app, *options);
+  add_machine_options(app, *options, context.face());
   add_boot_options(app, options->request);
   add_network_options(app, *options, context.face());
   add_verb_options(app, options->verb, "create");
-  return [options, &context] { return create(context, *options); };
+  return [options, &context] {
+    if (context.face() == machine::Face::mergenc) options->firecracker = context.options.firecracker;
+    return create(context, *options);
+  };
 }
 
 }  // namespace meros::cli

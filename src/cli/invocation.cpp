@@ -11,8 +11,8 @@ namespace meros::cli {
 namespace {
 
 // Global options that take the next word, so that it is not taken for the verb.
-constexpr std::array<std::string_view, 5> with_value = {"-o", "--output", "--data-dir", "--images-dir",
-                                                        "--volumes-dir"};
+constexpr std::array<std::string_view, 6> with_value = {"-o",           "--output",      "--data-dir",
+                                                        "--images-dir", "--volumes-dir", "--firecracker-bin"};
 
 // -o may also end a row of short flags: -vo json.
 bool takes_next_word(std::string_view word) {

@@ -29,6 +29,10 @@ void add_global_options(CLI::App& app, Context& context) {
     app.add_option("--volumes-dir", options.volumes_dir, "where machines live (default: volumes)")
         ->option_text("DIR")
         ->group(global_group);
+    app.add_option("--firecracker-bin", options.firecracker,
+                   "the program firecracker (default: found in PATH by create, then that of the config)")
+        ->option_text("PROGRAM")
+        ->group(global_group);
   }
   app.add_flag("-y,--yes", options.yes, "answer every question with yes")->group(global_group);
   app.add_flag("-v,--verbose", options.verbose, "tell more of what is done")->group(global_group);
@@ -66,17 +70,18 @@ void add_stop_options(CLI::App& app, machine::StopOptions& options) {
 }
 
 void add_program_options(CLI::App& app, Programs& programs, machine::Face face) {
+  if (face == machine::Face::mergenc) return;
   app.add_option("--firecracker-bin", programs.firecracker, "the program firecracker (default: that of the config)")
       ->option_text("PROGRAM");
-  if (face == machine::Face::mergenc) return;
   app.add_option("--qemu-bin", programs.qemu, "the program qemu-system-… (default: that of the config)")
       ->option_text("PROGRAM");
 }
 
 std::optional<std::string> program_for(Context& context, const machine::MachineId& id, const Programs& programs) {
-  if (!programs.firecracker && !programs.qemu) return std::nullopt;
+  const auto& firecracker = programs.firecracker ? programs.firecracker : context.options.firecracker;
+  if (!firecracker && !programs.qemu) return std::nullopt;
   const auto config = machine::read_config(machine::volume_of(context.home(), id));
-  return config.driver == "qemu" ? programs.qemu : programs.firecracker;
+  return config.driver == "qemu" ? programs.qemu : firecracker;
 }
 
 void add_targets(CLI::App& app, Targets& targets) {

@@ -34,6 +34,7 @@ struct Programs {
   std::optional<std::string> firecracker;
   std::optional<std::string> qemu;
 };
+// mergenc has its one among the options of every verb.
 void add_program_options(CLI::App& app, Programs& programs, machine::Face face);
 // The one for a machine, by the driver in its config; nothing where none was named for that driver.
 std::optional<std::string> program_for(Context& context, const machine::MachineId& id, const Programs& programs);

@@ -119,7 +119,11 @@ TEST_P(Mergenc, TakesItsDirectoriesAndTheProgramByOption) {
   EXPECT_TRUE(succeeds(created));
   EXPECT_TRUE(std::filesystem::exists(home().path() / "machines/demo/config.json"));
   EXPECT_TRUE(succeeds(home().mergenc({"start", "demo", "--volumes-dir", "machines"})));
-  EXPECT_TRUE(succeeds(home().mergenc({"delete", "demo", "--volumes-dir", "machines"})));
+  // As the Go program: an option of every verb, before or after it, though these need none.
+  EXPECT_TRUE(
+      succeeds(home().mergenc({"--firecracker-bin", vmm().program, "stop", "demo", "--volumes-dir", "machines"})));
+  EXPECT_TRUE(succeeds(
+      home().mergenc({"delete", "demo", "--volumes-dir", "machines", "--firecracker-bin", "/nowhere/firecracker"})));
   std::filesystem::rename(home().path() / "templates", home().path() / "images");
 }
 
