@@ -31,6 +31,7 @@ std::string dnsmasq_config(const NetworkSpec& spec, const BridgeSpec& bridge, un
   };
   // As root of a user namespace there is no other user, and no group may be set.
   line("{}", user == DnsmasqUser::nobody ? "user=nobody" : "user=root\ngroup=");
+  line("pid-file=");
   line("interface={}", bridge.name);
   line("except-interface=lo");
   line("bind-interfaces");
