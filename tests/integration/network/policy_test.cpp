@@ -40,8 +40,8 @@ class PolicyTable : public Networks {
     other_.bridges = {bridge("open", "10.0.7.1/24", Policy::host_access)};
     other_.ports = {port("other1", "open", "10.0.7.21")};
     apply(other_);
-    for (const auto& port : lab_.ports) guests_[port.machine] = guest(lab_, port.machine);
-    guests_["other1"] = guest(other_, "other1");
+    for (const auto& port : lab_.ports) guests_[port.machine] = machine(lab_, port.machine);
+    guests_["other1"] = machine(other_, "other1");
     for (const auto& [name, guest] : guests_) {
       machines_.add_tcp(&guest->network(), "0.0.0.0", 80, name);
       machines_.add_udp(&guest->network(), "0.0.0.0", 80, name);

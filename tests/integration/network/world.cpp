@@ -306,8 +306,28 @@ network::NetworkNamespace World::network_of(const std::string& constellation) {
   return network::NetworkNamespace(std::move(fds.at(0)));
 }
 
-std::unique_ptr<FakeMachine> World::guest(const NetworkSpec& spec, const std::string& machine) {
-  const auto port = std::ranges::find(spec.ports, machine, &network::PortSpec::machine);
+pid_t World::spawn_inside(const std::string& constellation, const std::vector<std::string>& argv) {
+  std::vector<std::string> words;
+  as_caller(
+      [&](std::vector<std::string>& said) -> std::vector<Fd> {
+        auto holder = network::Holder::find(directory(constellation));
+        const Fd network = holder->network_namespace();
+        const auto user = holder->user_namespace();
+        Command command;
+        command.argv = argv;
+        command.network_namespace = network.get();
+        if (user) command.user_namespace = user->get();
+        Child child = spawn(command);
+        said.push_back(std::to_string(child.pid()));
+        child.detach();
+        return {};
+      },
+      &words);
+  return static_cast<pid_t>(*parse_unsigned(words.at(0)));
+}
+
+std::unique_ptr<FakeMachine> World::machine(const NetworkSpec& spec, const std::string& name) {
+  const auto port = std::ranges::find(spec.ports, name, &network::PortSpec::machine);
   const auto* bridge = spec.find_bridge(port->bridge);
   std::optional<network::Ipv4Network> address;
   network::Ipv4 gateway;

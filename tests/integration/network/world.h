@@ -51,8 +51,11 @@ class World : public testing::Test {
   Fd dial(const std::string& constellation, const std::string& address, std::uint16_t port);
   network::NetworkNamespace network_of(const std::string& constellation);
 
-  // The guest behind a port of the spec.
-  std::unique_ptr<FakeMachine> guest(const network::NetworkSpec& spec, const std::string& machine);
+  // Starts a program in the namespace, as the caller, and lets it run.
+  pid_t spawn_inside(const std::string& constellation, const std::vector<std::string>& argv);
+
+  // The machine behind a port of the spec.
+  std::unique_ptr<FakeMachine> machine(const network::NetworkSpec& spec, const std::string& machine);
 
   // Processes of the caller's that are in the namespace: what a holder that was killed is followed by.
   std::vector<pid_t> inhabitants_;
