@@ -22,7 +22,7 @@ END
 
 # Debian's names. Recommended packages of these are left out; QEMU's firmware is among their dependencies.
 build='g++ cmake ninja-build pkg-config libcli11-dev nlohmann-json3-dev libfmt-dev libnl-route-3-dev libboost-dev
-  nettle-dev libcurl4-openssl-dev libyaml-cpp-dev'
+  nettle-dev libcurl4-openssl-dev libyaml-cpp-dev libext2fs-dev comerr-dev'
 runtime='qemu-utils nftables iproute2 dnsmasq-base passt mmdebstrap debian-archive-keyring uidmap openssh-client rsync
   e2fsprogs libcurl4 ca-certificates'
 recommended='waypipe libguestfs0 ubuntu-keyring'
@@ -35,7 +35,7 @@ esac
 
 # The same for those whose packages we do not install.
 fedora='gcc-c++ cmake ninja-build pkgconf-pkg-config cli11-devel json-devel fmt-devel libnl3-devel boost-devel
-  nettle-devel libcurl-devel yaml-cpp-devel glibc-static libstdc++-static
+  nettle-devel libcurl-devel yaml-cpp-devel e2fsprogs-static e2fsprogs-devel glibc-static libstdc++-static
   qemu-system-x86-core qemu-img nftables iproute dnsmasq passt mmdebstrap shadow-utils openssh-clients rsync e2fsprogs'
 arch='base-devel cmake ninja pkgconf cli11 nlohmann-json fmt libnl boost nettle curl yaml-cpp
   qemu-base nftables iproute2 dnsmasq passt mmdebstrap openssh rsync e2fsprogs'
@@ -84,7 +84,7 @@ say_what_to_install() {
         ;;
     esac
     echo 'A compiler as new as GCC 12 or Clang 14 and CMake 3.25 are needed, and static archives (.a) of libnl-3,'
-    echo 'libnl-route-3, nettle and yaml-cpp: where there is no package with them, build these libraries with'
+    echo 'libnl-route-3, nettle, libext2fs and yaml-cpp: where there is no package with them, build these libraries with'
     echo '--enable-static (yaml-cpp: -DYAML_BUILD_SHARED_LIBS=OFF).'
   } >&2
   exit 1

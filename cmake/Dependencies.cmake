@@ -21,6 +21,14 @@ add_library(meros_nettle INTERFACE)
 target_include_directories(meros_nettle SYSTEM INTERFACE ${NETTLE_INCLUDE_DIR})
 target_link_libraries(meros_nettle INTERFACE ${NETTLE_STATIC})
 
+# Fills the file systems of images.
+find_path(EXT2FS_INCLUDE_DIR ext2fs/ext2fs.h REQUIRED)
+find_library(EXT2FS_STATIC NAMES libext2fs.a REQUIRED)
+find_library(COM_ERR_STATIC NAMES libcom_err.a REQUIRED)
+add_library(meros_ext2fs INTERFACE)
+target_include_directories(meros_ext2fs SYSTEM INTERFACE ${EXT2FS_INCLUDE_DIR})
+target_link_libraries(meros_ext2fs INTERFACE ${EXT2FS_STATIC} ${COM_ERR_STATIC} Threads::Threads)
+
 # Only its headers: the library itself is loaded by the verbs that download, when they do.
 find_path(CURL_INCLUDE_DIR curl/curl.h REQUIRED)
 add_library(meros_curl_headers INTERFACE)

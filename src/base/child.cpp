@@ -242,6 +242,7 @@ void write_map(pid_t pid, const char* file, const std::string& text) {
 }
 
 void write_maps(pid_t pid, const Command& command) {
+  if (command.uid_map.empty() && command.gid_map.empty()) return;
   if (::geteuid() != 0) write_map(pid, "setgroups", "deny");
   write_map(pid, "uid_map", command.uid_map);
   write_map(pid, "gid_map", command.gid_map);

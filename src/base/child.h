@@ -58,7 +58,8 @@ struct Command {
   // than an ordinary user. Needs CAP_SETPCAP.
   bool drop_capabilities = false;
   // CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWNS … for clone3(2). With CLONE_NEWUSER the maps are written by us before the
-  // child goes on: `uid_map` and `gid_map` hold their text; setgroups is denied unless they are written by root.
+  // child goes on: `uid_map` and `gid_map` hold their text; setgroups is denied unless they are written by root. Where
+  // both are empty the child goes on without any, and the caller has them written (newuidmap(1)).
   unsigned long namespaces = 0;
   std::string uid_map;
   std::string gid_map;

@@ -36,6 +36,7 @@ struct Verb {
 
 std::vector<Verb> verbs_of(machine::Face face);
 
+Action declare_build(CLI::App& app, Context& context);
 Action declare_completion(CLI::App& app, Context& context);
 Action declare_console(CLI::App& app, Context& context);
 Action declare_create(CLI::App& app, Context& context);

@@ -17,6 +17,7 @@
 #include "cli/command.h"
 #include "cli/invocation.h"
 #include "cli/options.h"
+#include "image/worker.h"
 
 namespace meros::cli {
 namespace {
@@ -111,6 +112,8 @@ int dispatch(Context& context, const std::vector<std::string>& arguments) {
 int run_program(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   open_standard_descriptors();
+  // Not a verb of a person's: how we start the processes that images are built in.
+  if (argc > 1 && argv[1] == std::string_view(image::worker_argument)) return image::run_worker({argv + 2, argv + argc});
   Context context(face_of(argc > 0 ? argv[0] : "meros"));
   try {
     return dispatch(context, {argv + std::min(argc, 1), argv + argc});

@@ -7,6 +7,7 @@ namespace {
 
 // In the order of --help: first the life of a machine, then looking at it, then the rest.
 constexpr std::array verbs = {
+    Verb{"build", "", "build the images of a constellation", Faces::meros, declare_build},
     Verb{"create", "", "make a machine", Faces::both, declare_create},
     Verb{"start", "", "start machines", Faces::both, declare_start},
     Verb{"stop", "", "stop machines", Faces::both, declare_stop},

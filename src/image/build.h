@@ -46,7 +46,4 @@ struct BuildOutcome {
 std::vector<BuildOutcome> build_all(const std::vector<RootfsSpec>& specs, const BuildOptions& options,
                                     Reporter& reporter);
 
-// What `spec` would be built by, without building: "" stages in made mean that all is there. For `plan`.
-bool is_built(const RootfsSpec& spec, const BuildOptions& options);
-
 }  // namespace meros::image

@@ -55,6 +55,9 @@ Built built_from(const Json& json) {
   built.bytes = get<std::uint64_t>(json, "bytes");
   built.built_at = get<std::int64_t>(json, "built_at_ms");
   built.stages = stages_from(get<Json>(json, "stages"));
+  const Json resolved = get_or<Json>(json, "resolved", Json::object());
+  built.resolved = {get_or<std::string>(resolved, "base", ""), get_or<std::string>(resolved, "packages", ""),
+                    get_or<std::string>(resolved, "kernel", "")};
   built.stamp = get_or<std::string>(json, "stamp", "");
   built.kernel_stamp = get_or<std::string>(json, "kernel_stamp", "");
   return built;
@@ -81,6 +84,8 @@ Json to_json(const Built& built) {
             {"kernel", built.stages.kernel},
             {"customised", built.stages.customised},
             {"packed", built.stages.packed}}},
+          {"resolved",
+           {{"base", built.resolved.base}, {"packages", built.resolved.packages}, {"kernel", built.resolved.kernel}}},
           {"stamp", built.stamp},
           {"kernel_stamp", built.kernel_stamp}};
 }

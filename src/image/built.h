@@ -21,6 +21,14 @@ struct StageHashes {
   bool operator==(const StageHashes&) const = default;
 };
 
+// What a stage came to, where its inputs leave that to the mirrors of the day: a digest of the versions.
+struct ResolvedStages {
+  std::string base;
+  std::string packages;
+  std::string kernel;
+  bool operator==(const ResolvedStages&) const = default;
+};
+
 struct Built {
   std::string constellation;
   std::string machine;
@@ -36,6 +44,7 @@ struct Built {
   std::uint64_t bytes = 0;               // the disk as the guest sees it
   std::int64_t built_at = 0;             // milliseconds since 1970
   StageHashes stages;
+  ResolvedStages resolved;
   std::string stamp;         // machine::file_stamp of the image: another one means that somebody else wrote it
   std::string kernel_stamp;  // the same of the kernel; empty without one
 };

@@ -12,6 +12,15 @@
 #include "base/error.h"
 
 namespace meros::image {
+namespace {
+
+std::string finish(sha256_ctx& context) {
+  std::array<std::uint8_t, SHA256_DIGEST_SIZE> digest{};
+  sha256_digest(&context, digest.size(), digest.data());
+  return fmt::format("{:02x}", fmt::join(digest, ""));
+}
+
+}  // namespace
 
 std::string parse_sha256(std::string_view text, std::string_view what) {
   std::string digits(text);
@@ -21,6 +30,13 @@ std::string parse_sha256(std::string_view text, std::string_view what) {
   if (digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == std::string::npos) return digits;
   throw InvalidError(fmt::format("{} '{}' is not a SHA-256", what, text),
                      "write 64 hexadecimal digits, as sha256sum prints them");
+}
+
+std::string sha256_of(std::string_view text) {
+  sha256_ctx context{};
+  sha256_init(&context);
+  sha256_update(&context, text.size(), reinterpret_cast<const std::uint8_t*>(text.data()));
+  return finish(context);
 }
 
 std::string sha256_of(const Fd& file, const std::function<void(std::uint64_t)>& progress) {
@@ -36,9 +52,7 @@ std::string sha256_of(const Fd& file, const std::function<void(std::uint64_t)>& 
     at += n;
     if (progress) progress(static_cast<std::uint64_t>(at));
   }
-  std::array<std::uint8_t, SHA256_DIGEST_SIZE> digest{};
-  sha256_digest(&context, digest.size(), digest.data());
-  return fmt::format("{:02x}", fmt::join(digest, ""));
+  return finish(context);
 }
 
 }  // namespace meros::image

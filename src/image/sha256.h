@@ -12,6 +12,8 @@ namespace meros::image {
 // 64 hexadecimal digits, made lower case. InvalidError names `what` and the text.
 std::string parse_sha256(std::string_view text, std::string_view what);
 
+// Of a text.
+std::string sha256_of(std::string_view text);
 // Of a whole open file, read from its beginning without moving its offset. `progress` gets the bytes done so far.
 std::string sha256_of(const Fd& file, const std::function<void(std::uint64_t)>& progress = {});
 

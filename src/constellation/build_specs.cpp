@@ -1,0 +1,64 @@
+#include "constellation/build_specs.h"
+
+#include "base/error.h"
+
+namespace fs = std::filesystem;
+
+namespace meros::constellation {
+namespace {
+
+image::Distribution distribution_of(const Machine& machine) {
+  switch (machine.distribution) {
+    case Distribution::debian:
+      return image::Distribution::debian;
+    case Distribution::ubuntu:
+      return image::Distribution::ubuntu;
+    case Distribution::alpine:
+      return image::Distribution::alpine;
+    case Distribution::none:
+      break;
+  }
+  throw InvalidError("machine '" + machine.name + "' has no distribution to build");
+}
+
+// The driver that will run it reads the format. `auto` becomes firecracker only where nothing asks for qcow2, which
+// QEMU reads and Firecracker does not; so QEMU's is what both can be made from.
+image::ImageFormat format_of(const Machine& machine) {
+  return machine.driver == "firecracker" ? image::ImageFormat::raw : image::ImageFormat::qcow2;
+}
+
+std::vector<image::MountedDisk> mounted_disks(const Machine& machine) {
+  std::vector<image::MountedDisk> disks;
+  for (const auto& disk : machine.disks)
+    if (!disk.is_root && !disk.is_image_file() && !disk.mount_point.empty())
+      disks.push_back({disk.label, std::string(to_string(disk.fs_type)), disk.mount_point});
+  return disks;
+}
+
+}  // namespace
+
+image::RootfsSpec build_spec(const Manifest& manifest, const Machine& machine, const fs::path& directory,
+                             const fs::path& root) {
+  image::RootfsSpec spec;
+  spec.constellation = manifest.constellation;
+  spec.machine = machine.name;
+  spec.distribution = distribution_of(machine);
+  spec.release = machine.release;
+  spec.arch = machine.arch;
+  spec.packages = machine.packages;
+  spec.mirrors = machine.mirrors;
+  if (!machine.keyring.empty()) spec.keyring = root / machine.keyring;  // an absolute one stays as it is
+  spec.disks = mounted_disks(machine);
+  spec.build_free_mb = machine.build_free_mb;
+  std::vector<fs::path> places = {directory / "common", directory / machine.group};
+  if (machine.name != machine.group) places.push_back(directory / machine.name);
+  for (const auto& place : places) {
+    spec.includes.push_back(place / "includes.chroot");
+    spec.hooks.push_back(place / "hooks");
+  }
+  spec.format = format_of(machine);
+  spec.kernel = machine.kernel.from == Kernel::From::image;
+  return spec;
+}
+
+}  // namespace meros::constellation

@@ -1,0 +1,30 @@
+// The files that make a system of ours of a bare one: names, disks, network, logins. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "image/rootfs_spec.h"
+#include "image/ssh_keys.h"
+
+namespace meros::image {
+
+struct GuestFile {
+  std::string path;
+  std::string content;
+  unsigned mode = 0644;
+};
+
+// The root, growing with its disk, and the machine's disks by label.
+std::string fstab_of(const RootfsSpec& spec);
+std::string hosts_of(const RootfsSpec& spec);
+// What a Debian or Ubuntu gets before the includes, so that they may replace it.
+std::vector<GuestFile> system_files(const RootfsSpec& spec);
+// The machine's host keys and its user's authorized_keys in /etc/ssh: before the includes and again after the hooks.
+std::vector<GuestFile> key_files(const RootfsSpec& spec, const MachineKeys& keys);
+// Where /etc/resolv.conf leads: DHCP's answer is written there, and a room's (image/room.h) during the build.
+constexpr auto resolv_conf_target = "../run/meros/resolv.conf";
+// Units that are to be started at boot.
+const std::vector<std::string>& enabled_units();
+
+}  // namespace meros::image

@@ -1,0 +1,42 @@
+// The stages of a build, each named by the hash of its inputs: same inputs, same hash, nothing to do. Pure.
+//
+//   base -> packages -> customised -> packed
+//   base -> kernel   ->
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "image/built.h"
+#include "image/rootfs_spec.h"
+
+namespace meros::image {
+
+// What the spec names by a path, by its content. Digests are 64 hexadecimal digits; "" for what is not there.
+struct InputDigests {
+  std::string lock;                   // of the packages that `--locked` takes
+  std::string keyring;                //
+  std::string keys;                   // the machine's stored SSH keys
+  std::vector<std::string> includes;  // tree_digest of each of the spec's
+  std::vector<std::string> hooks;
+};
+
+// What every system gets before its own packages.
+const std::vector<std::string>& core_packages(Distribution distribution);
+// The mirrors that are asked: the spec's, else the distribution's own.
+std::vector<std::string> mirrors_of(const RootfsSpec& spec);
+// The components of its archive: "main".
+std::string components_of(const RootfsSpec& spec);
+// Packages that bring a kernel: the image then boots that one.
+bool brings_kernel(const RootfsSpec& spec);
+// The metapackage of the kernel for virtual machines: "linux-image-cloud-amd64".
+std::string cloud_kernel_package(const RootfsSpec& spec);
+// Debian's name of the architecture: "amd64".
+std::string debian_arch(vmm::Arch arch);
+
+// `resolved`: of the stages that are there; with another one beneath it a later stage is another, too.
+StageHashes stage_hashes(const RootfsSpec& spec, const InputDigests& inputs, const ResolvedStages& resolved);
+
+}  // namespace meros::image

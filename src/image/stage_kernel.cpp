@@ -1,0 +1,181 @@
+// The kernel: that of the machine's packages, else the distribution's for virtual machines, unpacked without its
+// maintainer scripts (they would make a large initrd, which takes longer than all the rest); and an initrd of ours.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "image/initrd.h"
+#include "image/overlay.h"
+#include "image/room.h"
+#include "image/root_tree.h"
+#include "image/stage.h"
+#include "image/stages.h"
+
+namespace fs = std::filesystem;
+
+namespace meros::image {
+namespace {
+
+// In the overlay: what is downloaded, and where it is unpacked.
+constexpr auto place = "/.meros-kernel";
+constexpr std::size_t largest_part = std::size_t{256} << 20;
+
+// "  Depends: linux-image-6.1.0-13-cloud-amd64" of apt-cache(8): the packages behind a metapackage that have files.
+std::vector<std::string> kernel_dependencies(const std::string& text) {
+  std::vector<std::string> names;
+  for (const auto& line : split(text, '\n')) {
+    const auto words = split(trim(line), ' ');
+    if (words.size() != 2 || (words[0] != "Depends:" && words[0] != "PreDepends:")) continue;
+    if (words[1].starts_with("linux-image-") || words[1].starts_with("linux-modules-")) names.push_back(words[1]);
+  }
+  return names;
+}
+
+std::vector<std::string> packages_behind(const Room& room, const std::string& metapackage) {
+  std::vector<std::string> all;
+  std::vector<std::string> asked = {metapackage};
+  while (!asked.empty()) {
+    const std::string name = asked.back();
+    asked.pop_back();
+    all.push_back(name);
+    for (auto& next : kernel_dependencies(output_in(room, {"apt-cache", "depends", "--important", name})))
+      if (std::ranges::find(all, next) == all.end()) asked.push_back(std::move(next));
+  }
+  return all;
+}
+
+void run_step(const Room& room, const std::vector<std::string>& argv) {
+  const ExitStatus status = run_in(room, argv);
+  if (!status.success()) throw Error(fmt::format("{} ended with {}", argv.front(), status.describe()));
+}
+
+void download(const Room& room, const std::vector<std::string>& packages) {
+  std::vector<std::string> argv = {
+      "/usr/bin/env",       "--chdir",  place, "apt-get", "-q", "-o", "APT::Sandbox::User=root", "-o",
+      "Acquire::Retries=3", "download", "--"};
+  argv.insert(argv.end(), packages.begin(), packages.end());
+  const ExitStatus status = run_in(room, argv);
+  if (status.success()) return;
+  log_line("apt-get failed; once more with new lists");
+  run_step(room, {"apt-get", "-q", "update"});
+  run_step(room, argv);
+}
+
+void unpack(const Room& room, RootTree& root) {
+  for (const auto& file : root.list(place))
+    if (file.ends_with(".deb"))
+      run_step(room, {"dpkg-deb", "--extract", fmt::format("{}/{}", place, file), fmt::format("{}/files", place)});
+}
+
+// The newest by name, "6.1.0-13-cloud-amd64" after "6.1.0-9-cloud-amd64".
+std::optional<std::string> newest_kernel(const RootTree& root, const std::string& boot) {
+  std::optional<std::string> newest;
+  constexpr std::string_view prefix = "vmlinuz-";
+  for (const auto& file : root.list(boot)) {
+    if (!file.starts_with(prefix)) continue;
+    const std::string version = file.substr(prefix.size());
+    if (!newest || ::strverscmp(newest->c_str(), version.c_str()) < 0) newest = version;
+  }
+  return newest;
+}
+
+// What module files may be compressed by is left to the tools that made them.
+std::string plain_module(const Room& room, const RootTree& root, const std::string& path) {
+  for (const auto& [ending, tool] : {std::pair{".xz", "xz"}, {".zst", "zstd"}, {".gz", "gzip"}})
+    if (path.ends_with(ending)) return output_in(room, {tool, "-dc", path});
+  return root.read(path, largest_part);
+}
+
+std::string plain_name(const std::string& path) {
+  const std::string name = path.substr(path.rfind('/') + 1);
+  return name.substr(0, name.rfind(".ko") + 3);
+}
+
+std::string initrd_for(const Room& room, const RootTree& root, const std::string& modules) {
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const auto& file : load_order(root.read(modules + "/modules.dep", largest_part), initrd_modules())) {
+    const std::string path = file.starts_with("/") ? file : modules + "/" + file;
+    files.emplace_back(plain_name(file), plain_module(room, root, path));
+  }
+  for (const auto& busybox : {"/bin/busybox", "/usr/bin/busybox"})
+    if (std::string program = root.read(fmt::format("{}/files{}", place, busybox), largest_part); !program.empty())
+      return make_initrd(program, files);
+  throw Error("busybox-static has no busybox");
+}
+
+struct Found {
+  std::string vmlinuz;  // paths in the root
+  std::string modules;
+};
+
+// Of the machine's packages; their scripts have run depmod.
+std::optional<Found> installed_kernel(const RootTree& root) {
+  const auto version = newest_kernel(root, "/boot");
+  if (!version) return std::nullopt;
+  return Found{"/boot/vmlinuz-" + *version, "/lib/modules/" + *version};
+}
+
+Found unpacked_kernel(const Room& room, RootTree& root) {
+  const std::string files = fmt::format("{}/files", place);
+  const auto version = newest_kernel(root, files + "/boot");
+  if (!version) throw Error("the kernel's package has no vmlinuz");
+  // depmod looks below lib/modules of what it is told.
+  run_step(room, {"depmod", "-b", files, *version});
+  const std::string modules = root.exists(files + "/usr/lib/modules") ? "/usr/lib/modules/" : "/lib/modules/";
+  return {files + "/boot/vmlinuz-" + *version, files + modules + *version};
+}
+
+// What the kernel came to, once the root has it.
+struct Taken {
+  std::string version;
+  bool brought = false;     // by the machine's packages, whose layer has its modules
+  std::string modules;      // path in the root
+  bool merged_usr = false;  // /lib is a link to usr/lib, and a directory of that name in a layer would hide it
+};
+
+Taken take_kernel(const StageInputs& inputs, const fs::path& merged, const fs::path& made) {
+  const Room room{merged, "build", {}, {}};
+  RootTree root(merged);
+  root.make_directory(place);
+  auto found = installed_kernel(root);
+  const bool brought = found.has_value();
+  std::vector<std::string> packages = {"busybox-static"};
+  if (!brought) {
+    const auto behind = packages_behind(room, cloud_kernel_package(inputs.spec));
+    packages.insert(packages.end(), behind.begin(), behind.end());
+  }
+  download(room, packages);
+  unpack(room, root);
+  if (!brought) found = unpacked_kernel(room, root);
+  replace_file(made / "vmlinuz", root.read(found->vmlinuz, largest_part), 0644, Durability::process_crash_only);
+  replace_file(made / "initrd", initrd_for(room, root, found->modules), 0644, Durability::process_crash_only);
+  return {fs::path(found->modules).filename(), brought, found->modules, root.type_of("/lib") == mode_t{S_IFLNK}};
+}
+
+// The modules become a layer of the image.
+void keep_modules(const Taken& taken, const fs::path& upper, const fs::path& made) {
+  const fs::path target = made / "tree" / (taken.merged_usr ? "usr/lib/modules" : "lib/modules");
+  fs::create_directories(target);
+  for (fs::path directory = target; directory != made; directory = directory.parent_path())
+    fs::permissions(directory, fs::perms(0755));
+  fs::rename(upper.string() + taken.modules, target / taken.version);
+}
+
+}  // namespace
+
+void make_kernel(const StageInputs& inputs) {
+  const fs::path made = inputs.work / "entry";
+  fs::create_directories(made);
+  Overlay overlay(layers_of(inputs), inputs.work / "overlay");
+  const Taken taken = take_kernel(inputs, overlay.merged(), made);
+  overlay.unmount();
+  if (!taken.brought) keep_modules(taken, overlay.upper(), made);
+  finish_entry(made, inputs.entry, {taken.version, 0});
+}
+
+}  // namespace meros::image

@@ -1,0 +1,65 @@
+// What the stages do, in a worker (image/worker.h). Each makes an entry of the cache under a hidden name, and gives it
+// its name when it is whole.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "image/rootfs_spec.h"
+#include "image/ssh_keys.h"
+
+namespace meros::image {
+
+struct StageInputs {
+  RootfsSpec spec;
+  std::filesystem::path work;   // the unfinished entry: absent
+  std::filesystem::path entry;  // the finished one; empty for `packed`
+  // Finished entries that this stage stands on; empty where there is none.
+  std::filesystem::path base;
+  std::filesystem::path packages;
+  std::filesystem::path kernel;
+  std::filesystem::path customised;
+  std::filesystem::path archives;  // downloaded packages that are kept
+  MachineKeys keys;                // for `customised`
+  std::filesystem::path image;     // what `packed` makes
+  std::string hash;                // of this stage
+};
+// entry.json of an entry.
+struct EntryFacts {
+  std::string resolved;      // a digest of what the mirrors gave; empty where the inputs say all
+  std::int64_t started = 0;  // when it was begun, in seconds since 1970
+};
+nlohmann::json to_json(const StageInputs& inputs);
+StageInputs stage_inputs_from(const nlohmann::json& json);
+
+// By name: "base", "packages", "kernel", "customised", "packed", or "remove", which does nothing. The result is for the
+// caller: {"bytes": N} of packed.
+nlohmann::json run_stage(const std::string& stage, const nlohmann::json& inputs);
+
+void make_base(const StageInputs& inputs);
+void install_packages(const StageInputs& inputs);
+void make_kernel(const StageInputs& inputs);
+void customise(const StageInputs& inputs);
+std::uint64_t pack(const StageInputs& inputs);
+
+// What the stages have in common.
+
+// A former entry on its way out is called like the unfinished one, and this.
+constexpr auto former_suffix = "-former";
+
+// The layers of the system as far as it is made, from the top down.
+std::vector<std::filesystem::path> layers_of(const StageInputs& inputs);
+// Runs a tool of the host; Error "mke2fs ended with exit code 1" where it fails. What it prints goes into the log.
+void run_tool(const std::vector<std::string>& argv, const std::vector<std::string>& environment = {});
+// Says in it what it came to, brings it onto the disk, and gives it its name; a former one goes.
+void finish_entry(const std::filesystem::path& made, const std::filesystem::path& entry, const EntryFacts& facts);
+EntryFacts read_facts(const std::filesystem::path& entry);
+// The same versions, the same digest: of a dpkg status file.
+std::string digest_of_packages(const std::filesystem::path& dpkg_status);
+// For the log: a line of its own.
+void log_line(const std::string& text);
+
+}  // namespace meros::image
