@@ -27,6 +27,7 @@ class Daemon {
   void start();
   void stop() { child_ = {}; }
   bool running() const { return child_.running(); }
+  pid_t pid() const { return child_.pid(); }
   // It ran and does not any more.
   bool ended();
   const std::string& name() const { return name_; }

@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/line_socket.h"
 #include "base/lock.h"
+#include "base/text.h"
 #include "base/unix_socket.h"
 #include "network/holder_protocol.h"
 #include "network/links.h"
@@ -171,17 +172,16 @@ std::optional<Fd> namespace_in_use(const HolderPlace& place) {
 }
 
 // What ends by itself has a moment to do so.
-void check_unused(const Fd& network) {
+void check_unused(const Fd& network, Reporter& reporter) {
   const Deadline deadline = Deadline::after(time_to_vanish);
   auto users = users_of(inode_of(network));
+  if (!users.empty()) reporter.note("waiting for " + join(users, ", ") + " to leave the network");
   while (!users.empty() && !deadline.passed()) {
     wait_for(network, 0, 10);
     users = users_of(inode_of(network));
   }
   if (users.empty()) return;
-  std::string names;
-  for (const auto& user : users) names += (names.empty() ? "" : ", ") + user;
-  throw BusyError("the network is still used by " + names, "end them, then try again");
+  throw BusyError("the network is still used by " + join(users, ", "), "end them, then try again");
 }
 
 }  // namespace
@@ -251,7 +251,6 @@ std::optional<NetworkSpec> recorded_network(const fs::path& directory) {
 }
 
 void remove_network(const HolderPlace& place, Reporter& reporter) {
-  (void)reporter;
   const Names names = names_of(place.directory);
   const auto network = namespace_in_use(place);
   end_holder(place.directory);
@@ -260,7 +259,7 @@ void remove_network(const HolderPlace& place, Reporter& reporter) {
     remove_joints(names);
     remove_name(names.network);
   }
-  if (network) check_unused(*network);
+  if (network) check_unused(*network, reporter);
   fs::remove_all(place.directory);
 }
 

@@ -58,6 +58,16 @@ NetworkNamespace open_namespace(HolderOptions& options, const Names& names) {
   return network;
 }
 
+// As init of a PID namespace we inherit what loses its parent. Our own are waited for by their owners.
+void reap_strangers(const std::vector<pid_t>& own) {
+  for (;;) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    if (std::ranges::count(own, info.si_pid) != 0) return;
+    ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED | WNOHANG);
+  }
+}
+
 Json words(const std::vector<std::string>& lines) {
   Json list = Json::array();
   for (const auto& line : lines) list.push_back(line);
@@ -88,6 +98,11 @@ Fd dialling_socket(const NetworkNamespace& network, Ipv4 address, std::uint16_t 
 void set_blocking(const Fd& fd) {
   const int flags = ::fcntl(fd.get(), F_GETFL);
   if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) throw_errno("cannot set a socket to block");
+}
+
+void tell(const Fd& ready, const Error& error) {
+  if (!ready || !send_line(ready, to_line({{"ok", false}, {"error", to_json(error)}})))
+    std::fprintf(stderr, "meros-supervisor: %s\n", error.what());
 }
 
 HolderOptions parse_options(const std::vector<std::string>& arguments) {
@@ -165,6 +180,7 @@ void HolderServer::on_signal() {
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info))
     if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) stopping_ = true;
+  reap_strangers(live_.children());
 }
 
 void HolderServer::accept_client() {
@@ -193,6 +209,8 @@ void HolderServer::answer_requests() {
       perform(*request.from, parse_json(request.line, "the request"));
     } catch (const Error& e) {
       refuse(*request.from, e);
+    } catch (const std::exception& e) {
+      refuse(*request.from, Error(e.what()));
     }
   }
 }
@@ -302,12 +320,15 @@ int run_holder(const std::vector<std::string>& arguments) {
   try {
     HolderOptions options = parse_options(arguments);
     ::close(holder_ready_descriptor);
-    HolderServer(std::move(options)).run(std::move(ready));
+    HolderServer server(std::move(options));
+    server.run(std::exchange(ready, {}));
     return static_cast<int>(ExitCode::done);
   } catch (const Error& e) {
-    if (!ready || !send_line(ready, to_line({{"ok", false}, {"error", to_json(e)}})))
-      std::fprintf(stderr, "meros-supervisor: %s\n", e.what());
+    tell(ready, e);
     return static_cast<int>(e.exit_code());
+  } catch (const std::exception& e) {
+    tell(ready, Error(e.what()));
+    return static_cast<int>(ExitCode::failed);
   }
 }
 

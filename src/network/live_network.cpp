@@ -90,8 +90,10 @@ std::vector<std::string> LiveNetwork::apply(const NetworkSpec& spec) {
   load_inside_rules(spec);
   if (rights_ == Rights::root) ensure_joints(names_, network_, spec);
   network_.run([&] { apply_links(names_, spec, uplink_.mtu); });
+  // They come up while the uplink is made.
+  const auto started = serve(spec, host);
   join_uplink(spec, host, warnings);
-  serve(spec, host);
+  for (const auto& bridge : started) wait_for_dnsmasq(spec, bridge);
   end_flows(network_, [&](const Flow& flow) { return may_flow(spec, uplink_, flow); });
   spec_ = spec;
   return warnings;
@@ -121,6 +123,8 @@ void LiveNetwork::load_inside_rules(const NetworkSpec& spec) {
 void LiveNetwork::join_uplink(const NetworkSpec& spec, const HostFacts& host, std::vector<std::string>& warnings) {
   way_out_ = host.way_out;
   if (uplink_.kind == Uplink::veth) {
+    // Always: on the host others may have flushed them.
+    load_rules(host_ruleset(spec, names_, uplink_), std::nullopt);
     const auto more = ensure_veth(names_, network_, spec, uplink_, host);
     warnings.insert(warnings.end(), more.begin(), more.end());
   } else if (rights_ == Rights::root) {
@@ -142,20 +146,20 @@ void LiveNetwork::keep_pasta(const HostFacts& host) {
   pasta_->start();
 }
 
-void LiveNetwork::serve(const NetworkSpec& spec, const HostFacts& host) {
+std::vector<std::string> LiveNetwork::serve(const NetworkSpec& spec, const HostFacts& host) {
   relay_.set_host_address(host.service_address);
   relay_.serve(services_of(spec));
   relay_.serve_dns(wants_outside_names(spec));
-  keep_dnsmasqs(spec);
+  return keep_dnsmasqs(spec);
 }
 
-void LiveNetwork::keep_dnsmasqs(const NetworkSpec& spec) {
+std::vector<std::string> LiveNetwork::keep_dnsmasqs(const NetworkSpec& spec) {
   std::erase_if(dnsmasqs_, [&](const auto& entry) {
     const BridgeSpec* bridge = spec.find_bridge(entry.first);
     return bridge == nullptr || !is_own(*bridge);
   });
   const DnsmasqUser user = rights_ == Rights::root ? DnsmasqUser::nobody : DnsmasqUser::namespace_root;
-  std::vector<const BridgeSpec*> started;
+  std::vector<std::string> started;
   for (const auto& bridge : spec.bridges) {
     if (!is_own(bridge)) continue;
     std::string config = dnsmasq_config(spec, bridge, uplink_.mtu, user);
@@ -169,24 +173,24 @@ void LiveNetwork::keep_dnsmasqs(const NetworkSpec& spec) {
         return start;
       });
     dns.daemon->start();
-    started.push_back(&bridge);
+    started.push_back(bridge.name);
   }
-  for (const BridgeSpec* bridge : started) wait_for_dnsmasq(spec, *bridge, dnsmasqs_.at(bridge->name));
+  return started;
 }
 
 // A guest that asks for an address before anybody listens asks again only after seconds.
-void LiveNetwork::wait_for_dnsmasq(const NetworkSpec& spec, const BridgeSpec& bridge, Dns& dns) {
+void LiveNetwork::wait_for_dnsmasq(const NetworkSpec& spec, const std::string& bridge) {
+  Daemon& daemon = *dnsmasqs_.at(bridge).daemon;
   constexpr std::uint16_t id = 0x6d65;
   // In its own domain: it answers that by itself.
   const std::string question = dns_question("meros." + domain_of(spec), id);
-  const Fd socket = question_socket(network_, bridge.subnet->address);
+  const Fd socket = question_socket(network_, spec.find_bridge(bridge)->subnet->address);
   const Deadline deadline = Deadline::after(time_for_dnsmasq);
   while (!answers_now(socket, question, id)) {
-    if (!dns.daemon->ended() && !deadline.passed()) continue;
-    const std::string words = dns.daemon->last_words();
-    throw HostError(fmt::format("{} {}{}{}", dns.daemon->name(),
-                                deadline.passed() ? "does not answer" : "ended at once", words.empty() ? "" : ": ",
-                                words));
+    if (!daemon.ended() && !deadline.passed()) continue;
+    const std::string words = daemon.last_words();
+    throw HostError(fmt::format("{} {}{}{}", daemon.name(), deadline.passed() ? "does not answer" : "ended at once",
+                                words.empty() ? "" : ": ", words));
   }
 }
 
@@ -199,6 +203,14 @@ std::vector<std::string> LiveNetwork::problems() const {
     problems.emplace_back("no way out: the host has no default route");
   if (!host_problem_.empty()) problems.push_back(host_problem_);
   return problems;
+}
+
+std::vector<pid_t> LiveNetwork::children() const {
+  std::vector<pid_t> pids;
+  for (const auto& [bridge, dns] : dnsmasqs_)
+    if (dns.daemon && dns.daemon->running()) pids.push_back(dns.daemon->pid());
+  if (pasta_ && pasta_->running()) pids.push_back(pasta_->pid());
+  return pids;
 }
 
 void LiveNetwork::watch(Watches& watches) {

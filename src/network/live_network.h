@@ -37,6 +37,9 @@ class LiveNetwork {
   Uplink uplink() const { return uplink_.kind; }
   std::vector<std::string> problems() const;
 
+  // Our own children: somebody else reaps those that lost their parents to us.
+  std::vector<pid_t> children() const;
+
   void watch(Watches& watches);
   // After each turn: what ended is started again, what changed on the host is taken in.
   void tend();
@@ -51,9 +54,10 @@ class LiveNetwork {
   void load_inside_rules(const NetworkSpec& spec);
   void join_uplink(const NetworkSpec& spec, const HostFacts& host, std::vector<std::string>& warnings);
   void keep_pasta(const HostFacts& host);
-  void serve(const NetworkSpec& spec, const HostFacts& host);
-  void keep_dnsmasqs(const NetworkSpec& spec);
-  void wait_for_dnsmasq(const NetworkSpec& spec, const BridgeSpec& bridge, Dns& dns);
+  std::vector<std::string> serve(const NetworkSpec& spec, const HostFacts& host);
+  // Returns the bridges whose dnsmasq was started.
+  std::vector<std::string> keep_dnsmasqs(const NetworkSpec& spec);
+  void wait_for_dnsmasq(const NetworkSpec& spec, const std::string& bridge);
   void take_in_host();
 
   Names names_;
@@ -64,7 +68,7 @@ class LiveNetwork {
   UplinkFacts uplink_;
   std::optional<WayOut> way_out_;
   std::string host_problem_;
-  nlohmann::json inside_rules_;
+  nlohmann::json inside_rules_;  // as they were loaded last: nobody else loads any there
   Relay relay_;
   std::map<std::string, Dns> dnsmasqs_;  // by bridge
   std::unique_ptr<Daemon> pasta_;

@@ -160,7 +160,11 @@ void Relay::add_stream(Fd client, std::vector<sockaddr_storage> targets, const S
   const auto of_bridge = std::ranges::count_if(
       streams_, [&](const auto& stream) { return stream->service().bridge == service.bridge && !stream->ended(); });
   if (static_cast<std::size_t>(of_bridge) >= most_streams_of_bridge) return;  // closing it is the answer
-  streams_.push_back(std::make_unique<Stream>(std::move(client), std::move(targets), service));
+  try {
+    streams_.push_back(std::make_unique<Stream>(std::move(client), std::move(targets), service));
+  } catch (const SystemError&) {
+    // Its client went away already, or we are out of descriptors: it sees the connection closed.
+  }
 }
 
 void Relay::take_questions() {

@@ -160,7 +160,6 @@ std::vector<std::string> ensure_veth(const Names& names, const NetworkNamespace&
                                      const UplinkFacts& facts, const HostFacts& host) {
   const Netlink netlink;
   const std::string doing = fmt::format("cannot make the uplink '{}'", names.uplink);
-  load_rules(host_ruleset(spec, names, facts), std::nullopt);
   auto host_end = usable_pair(names, network, netlink);
   if (!host_end) {
     netlink.add_veth({names.uplink, mac_of_host_end(names), facts.mtu},
@@ -185,7 +184,8 @@ void remove_veth(const Names& names) {
   const auto link = netlink.link(names.uplink);
   if (link) netlink.remove(link->index, fmt::format("cannot remove the uplink '{}'", names.uplink));
   need_no_forwarding(names.uplink);
-  load_rules(no_host_ruleset(names), std::nullopt);
+  // Without nft there are none.
+  if (find_program("nft")) load_rules(no_host_ruleset(names), std::nullopt);
 }
 
 Command pasta_command(const UplinkFacts& facts, bool root) {

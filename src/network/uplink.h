@@ -28,13 +28,13 @@ Ipv4Network choose_uplink_subnet(const Names& names, const NetworkSpec& spec, co
 // The facts of a link with that subnet: the first address is the other end's, the second the namespace's.
 UplinkFacts uplink_facts(Uplink kind, Ipv4Network subnet, const HostFacts& host);
 
-// The veth: the host's rules first, then the pair, its addresses, routes to subnets with host access, forwarding.
-// Brings what is there to it. Returns warnings.
+// The veth: the pair, its addresses, routes to subnets with host access, forwarding. Brings what is there to it. The
+// host's rules (ruleset.h) are to be loaded before. Returns warnings.
 std::vector<std::string> ensure_veth(const Names& names, const NetworkNamespace& network, const NetworkSpec& spec,
                                      const UplinkFacts& facts, const HostFacts& host);
 // The subnet of the veth that is there.
 std::optional<Ipv4Network> veth_subnet(const Names& names);
-// Everything of it on the host; also where there is none, or only a part.
+// Everything of it on the host, rules too; also where there is none, or only a part.
 void remove_veth(const Names& names);
 
 // pasta, in the foreground, for a namespace that is passed as this descriptor of the child's.
