@@ -106,7 +106,7 @@ void add_input(Table& table, const BridgeSpec& bridge) {
   if (bridge.policy == Policy::host_access && !bridge.allowed_ports.empty()) {
     auto ports = bridge.allowed_ports;
     std::ranges::sort(ports);
-    ports.erase(std::ranges::unique(ports).begin(), ports.end());
+    ports.erase(std::unique(ports.begin(), ports.end()), ports.end());
     table.rule(chain, {match(payload("tcp", "dport"), set_of(ports)), accept()});
   }
   if (bridge.allow_icmp) table.rule(chain, {match(payload("icmp", "type"), "echo-request"), accept()});

@@ -183,11 +183,13 @@ TEST_P(PolicyTable, OfThoseWhoPretend) {
     guests_["open1"]->ip({"address", "add", address, "dev", "eth0"});
   std::vector<Probe> table;
   for (const char* source : {"10.9.9.9", "10.0.3.99", "10.0.7.99"}) {
-    table.push_back({std::string("spoofed ") + source + " -> outside", in("open1"), Protocol::udp, "203.0.113.9", 80,
-                     "outside", false, source});
-    table.push_back({std::string("spoofed ") + source + " -> host", in("open1"), Protocol::tcp, "10.0.2.1", 80, "host",
+    table.push_back(
+        {std::string("spoofed ") + source, in("open1"), Protocol::udp, "203.0.113.9", 80, "outside", false, source});
+    table.push_back({std::string("spoofed ") + source + ", tcp", in("open1"), Protocol::tcp, "10.0.2.1", 80, "host",
                      false, source});
   }
+  // The answer would never come back to who pretends: what counts is what was heard.
+  table.push_back({"honest", in("open1"), Protocol::udp, "203.0.113.9", 80, "outside", true, "10.0.2.21"});
   // Two isolated peers that route through the gateway, and know each other's address as the gateway's.
   for (const auto& [from, to] : std::map<std::string, std::string>{
            {"mute1", "10.0.4.22"}, {"mute2", "10.0.4.21"}, {"cell1", "10.0.5.22"}, {"cell2", "10.0.5.21"}})
@@ -195,6 +197,9 @@ TEST_P(PolicyTable, OfThoseWhoPretend) {
   between(table, "mute1", "mute2", "10.0.4.22", false);
   between(table, "cell1", "cell2", "10.0.5.22", false);
   EXPECT_THAT(wrong_probes(table), IsEmpty());
+  const auto said = heard();
+  EXPECT_TRUE(said.contains("honest"));
+  for (const auto& words : said) EXPECT_FALSE(words.starts_with("spoofed")) << words;
 }
 
 INSTANTIATE_TEST_SUITE_P(, PolicyTable, both_callers, name_of_caller);

@@ -65,7 +65,7 @@ class Attempt {
   void send() {
     if (!open() || probe_.protocol == Protocol::tcp) return;
     if (probe_.protocol == Protocol::udp) {
-      ::send(socket_.get(), "?", 1, MSG_NOSIGNAL);
+      ::send(socket_.get(), probe_.name.data(), probe_.name.size(), MSG_NOSIGNAL);
       return;
     }
     std::array<std::uint16_t, 4> echo = {htons(ICMP_ECHO << 8), 0, id_, htons(1)};

@@ -14,7 +14,7 @@ namespace meros::test {
 enum class Protocol { tcp, udp, icmp };
 
 struct Probe {
-  std::string name;
+  std::string name;  // UDP says it, too
   const network::NetworkNamespace* from;
   Protocol protocol;
   std::string to;

@@ -72,6 +72,11 @@ void Services::add_dns(const network::NetworkNamespace* where, const std::string
   add(where, SOCK_STREAM, address, 53, Kind::dns_stream, "");
 }
 
+std::set<std::string> Services::heard() const {
+  const std::lock_guard lock(mutex_);
+  return heard_;
+}
+
 void Services::start() {
   thread_ = std::thread([this] { run(); });
 }
@@ -114,6 +119,10 @@ void Services::serve(Service& service) {
   const ssize_t n =
       ::recvfrom(service.socket.get(), text.data(), text.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
   if (n < 0) return;
+  if (service.kind == Kind::echo) {
+    const std::lock_guard lock(mutex_);
+    heard_.insert(std::string(text.data(), static_cast<std::size_t>(n)));
+  }
   const std::string answer =
       service.kind == Kind::dns_datagram ? dns_answer({text.data(), static_cast<std::size_t>(n)}) : service.greeting;
   ::sendto(service.socket.get(), answer.data(), answer.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&from), size);

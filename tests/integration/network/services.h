@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <list>
+#include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -28,6 +30,9 @@ class Services {
   void add_dns(const network::NetworkNamespace* where, const std::string& address);
   void start();
 
+  // What datagrams have said to the UDP ports so far: one-way packets are seen by nobody else.
+  std::set<std::string> heard() const;
+
  private:
   enum class Kind { greeter, echo, dns_datagram, dns_stream };
   struct Service {
@@ -42,6 +47,8 @@ class Services {
   std::list<Service> services_;
   std::list<Fd> open_;  // connections that were greeted, to be closed by the other side
   Pipe stop_;
+  mutable std::mutex mutex_;
+  std::set<std::string> heard_;
   std::thread thread_;
 };
 

@@ -39,6 +39,8 @@ class World : public testing::Test {
   network::Rights rights() const { return rights_; }
   bool is_root() const { return rights_ == network::Rights::root; }
   const network::NetworkNamespace& outside() const { return *outside_; }
+  // What datagrams said to the host's and the outside's services.
+  std::set<std::string> heard() const { return services_->heard(); }
 
   std::filesystem::path directory(const std::string& constellation) const;
   network::NetworkSpec spec(const std::string& constellation) const;
