@@ -64,6 +64,7 @@ Record read_record() {
 void write_record(const Record& record) {
   if (record.empty()) {
     fs::remove(record_file);
+    fs::remove(std::string(record_file) + ".new");  // of one whose writing was cut short
     return;
   }
   Json links = Json::object();

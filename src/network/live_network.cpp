@@ -76,6 +76,7 @@ bool answers_now(const Fd& socket, std::string_view question, std::uint16_t id) 
 LiveNetwork::LiveNetwork(Names names, NetworkNamespace network, Rights rights)
     : names_(std::move(names)), network_(std::move(network)), rights_(rights), relay_(network_) {
   set_sysctls(network_);
+  if (rights_ == Rights::root) rules_watch_.emplace();
 }
 
 std::vector<std::string> LiveNetwork::apply(const NetworkSpec& spec) {
@@ -218,6 +219,11 @@ void LiveNetwork::watch(Watches& watches) {
     host_watch_.drain();
     look_at_host_ = Deadline::after(time_to_settle);
   });
+  if (rules_watch_)
+    watches.add(rules_watch_->fd().get(), POLLIN, [this](short) {
+      rules_watch_->drain();
+      look_at_rules_ = Deadline::after(time_to_settle);
+    });
   relay_.watch(watches);
   for (auto& [bridge, dns] : dnsmasqs_)
     if (dns.daemon) dns.daemon->watch(watches);
@@ -229,11 +235,9 @@ void LiveNetwork::tend() {
     if (dns.daemon) dns.daemon->tend();
   if (pasta_) pasta_->tend();
   relay_.expire();
-  if (!look_at_host_.passed()) return;
-  look_at_host_ = Deadline::never();
   try {
-    take_in_host();
-    host_problem_.clear();
+    if (look_at_rules_.passed()) mend_host_rules();
+    if (look_at_host_.passed()) take_in_host();
   } catch (const Error& e) {
     host_problem_ = std::string("cannot follow a change of the host's network: ") + e.message();
   }
@@ -245,6 +249,7 @@ Deadline LiveNetwork::next_deadline() const {
     if (deadline.at() < next.at()) next = deadline;
   };
   consider(look_at_host_);
+  consider(look_at_rules_);
   for (const auto& [bridge, dns] : dnsmasqs_)
     if (dns.daemon) consider(dns.daemon->next_deadline());
   if (pasta_) consider(pasta_->next_deadline());
@@ -253,6 +258,7 @@ Deadline LiveNetwork::next_deadline() const {
 
 // A laptop that roams has other addresses, which pasta must not lead to, and another way out.
 void LiveNetwork::take_in_host() {
+  look_at_host_ = Deadline::never();
   if (!spec_) return;
   const HostFacts host = look_at_host();
   std::vector<std::string> ignored;  // they were said when the spec was applied
@@ -266,6 +272,14 @@ void LiveNetwork::take_in_host() {
   }
   relay_.set_host_address(host.service_address);
   if (host.way_out != way_out_) join_uplink(*spec_, host, ignored);
+  host_problem_.clear();
+}
+
+// A reload of the host's own firewall begins by flushing everything, and with it what keeps machines from the host.
+void LiveNetwork::mend_host_rules() {
+  look_at_rules_ = Deadline::never();
+  if (!spec_ || uplink_.kind != Uplink::veth || has_table(names_.table)) return;
+  load_rules(host_ruleset(*spec_, names_, uplink_), std::nullopt);
 }
 
 }  // namespace meros::network

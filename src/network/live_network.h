@@ -15,6 +15,7 @@
 #include "network/host_facts.h"
 #include "network/names.h"
 #include "network/namespace.h"
+#include "network/nft.h"
 #include "network/policy.h"
 #include "network/relay.h"
 #include "network/spec.h"
@@ -59,12 +60,14 @@ class LiveNetwork {
   std::vector<std::string> keep_dnsmasqs(const NetworkSpec& spec);
   void wait_for_dnsmasq(const NetworkSpec& spec, const std::string& bridge);
   void take_in_host();
+  void mend_host_rules();
 
   Names names_;
   NetworkNamespace network_;
   Rights rights_;
   HostWatch host_watch_;
-  std::optional<NetworkSpec> spec_;  // as it was applied last
+  std::optional<RulesWatch> rules_watch_;  // as root: the host's rules are ours to mend
+  std::optional<NetworkSpec> spec_;        // as it was applied last
   UplinkFacts uplink_;
   std::optional<WayOut> way_out_;
   std::string host_problem_;
@@ -74,6 +77,7 @@ class LiveNetwork {
   std::unique_ptr<Daemon> pasta_;
   UplinkFacts pasta_facts_;
   Deadline look_at_host_ = Deadline::never();
+  Deadline look_at_rules_ = Deadline::never();
 };
 
 }  // namespace meros::network

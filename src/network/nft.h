@@ -17,4 +17,19 @@ void load_rules(const nlohmann::json& rules, std::optional<int> network_namespac
 // name then. Chains of meros do not count.
 std::optional<std::string> dropping_forward_chain();
 
+// Whether our network namespace has the table, of the family inet.
+bool has_table(const std::string& name);
+
+// Readable whenever rules of the namespace, that it was made in, have changed: others may flush ours. Needs
+// CAP_NET_ADMIN there.
+class RulesWatch {
+ public:
+  RulesWatch();
+  const Fd& fd() const { return fd_; }
+  void drain() const;
+
+ private:
+  Fd fd_;
+};
+
 }  // namespace meros::network

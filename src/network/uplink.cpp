@@ -184,8 +184,7 @@ void remove_veth(const Names& names) {
   const auto link = netlink.link(names.uplink);
   if (link) netlink.remove(link->index, fmt::format("cannot remove the uplink '{}'", names.uplink));
   need_no_forwarding(names.uplink);
-  // Without nft there are none.
-  if (find_program("nft")) load_rules(no_host_ruleset(names), std::nullopt);
+  if (has_table(names.table)) load_rules(no_host_ruleset(names), std::nullopt);
 }
 
 Command pasta_command(const UplinkFacts& facts, bool root) {

@@ -73,6 +73,35 @@ TEST_P(Holders, AreFollowedByOneThatTakesTheNamespaceOver) {
   EXPECT_EQ(resolve("web", "db"), "10.0.2.22");
 }
 
+// Whatever was half done is done, or undone, by the next.
+TEST_P(Holders, CanBeKilledAtAnyMoment) {
+  for (int moment = 0; moment < 12; ++moment) {
+    std::string error;
+    std::thread caller([&] {
+      try {
+        apply(lab_);
+      } catch (const Error& e) {
+        error = e.message();
+      }
+    });
+    const std::string lock = (directory("lab") / "net.lock").string();
+    std::optional<LockOwner> owner;
+    eventually([&] {
+      owner = pin_lock_owner(lock);
+      return owner.has_value();
+    });
+    ASSERT_TRUE(owner);
+    std::this_thread::sleep_for(std::chrono::milliseconds(moment * 10));  // the moment
+    kill_and_wait(owner->pid);
+    caller.join();
+    if (moment % 3 == 0) remove("lab");
+  }
+  apply(lab_);
+  start_machines(lab_);
+  EXPECT_TRUE(eventually([&] { return reaches_outside("web"); }));
+  EXPECT_EQ(resolve("web", "db"), "10.0.2.22");
+}
+
 TEST_P(Holders, LeaveNothingWhenTheyAreKilledAndNobodyIsInside) {
   apply(lab_);
   const pid_t pid = status("lab").pid;

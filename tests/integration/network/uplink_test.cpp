@@ -128,6 +128,17 @@ TEST_P(UplinksOfAnOrdinaryUser, AreNotAVeth) {
   }
 }
 
+TEST_P(UplinksOfRoot, MendTheirRulesWhenTheHostsAreFlushed) {
+  apply(lab_);
+  start_machines(lab_);
+  ASSERT_TRUE(reaches_outside("web"));
+  Command flush;
+  flush.argv = {"nft", "flush", "ruleset"};
+  ASSERT_TRUE(run(flush).status.success());
+  EXPECT_TRUE(eventually([&] { return is_kept_from("web", "192.0.2.10", 80, "host"); }));
+  EXPECT_TRUE(reaches_outside("web"));
+}
+
 TEST_P(UplinksOfRoot, JoinABridgeOfTheHost) {
   add_bridge("hostbr", "10.0.9.1/24");
   auto host = bridge("hostbr", "10.0.9.1/24", Policy::host_access);
