@@ -5,7 +5,7 @@ _meros() {
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--data-dir|--driver|--kernel|--initrd|--rootfs|--disk|-o|--output|--kernel-sha256|--rootfs-sha256|--escape|-n|--tail|--mac|--netmask|--cpus|-j|--jobs|--tap|--restart|--firecracker-bin|--qemu-bin|--lock-timeout|--timeout|--memory|--for|--since|--kernel-url|--rootfs-url) ((i++)) ;;
+      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--data-dir|--driver|--keyring|--kernel|--initrd|--rootfs|--disk|-o|--output|--kernel-sha256|--rootfs-sha256|--escape|-n|--tail|--mac|--netmask|-j|--jobs|--cpus|--tap|--restart|--firecracker-bin|--qemu-bin|--timeout|--lock-timeout|--memory|--for|--since|--mirror|--kernel-url|--rootfs-url|--recreate) ((i++)) ;;
       -*) ;;
       *) verb=${COMP_WORDS[i]}; break ;;
     esac
@@ -18,22 +18,23 @@ _meros() {
     --bridge) COMPREPLY=($(compgen -W "$(cd /sys/class/net && ls -d */bridge 2>/dev/null | sed 's,/bridge$,,')" -- "$cur")); return ;;
     --data-dir) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --driver) COMPREPLY=($(compgen -W 'auto firecracker qemu' -- "$cur")); return ;;
-    --kernel|--initrd|--rootfs|--disk) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --keyring|--kernel|--initrd|--rootfs|--disk) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
     -o|--output) COMPREPLY=($(compgen -W 'table json yaml' -- "$cur")); return ;;
     --kernel-sha256|--rootfs-sha256) :; return ;;
     --escape) :; return ;;
     -n|--tail) :; return ;;
     --mac) :; return ;;
     --netmask) :; return ;;
-    --cpus|-j|--jobs) :; return ;;
+    -j|--jobs|--cpus) :; return ;;
     --tap) :; return ;;
     --restart) COMPREPLY=($(compgen -W 'no on-failure always' -- "$cur")); return ;;
     --firecracker-bin|--qemu-bin) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --lock-timeout|--timeout) :; return ;;
+    --timeout|--lock-timeout) :; return ;;
     --memory) :; return ;;
     --for) COMPREPLY=($(compgen -W 'running stopped' -- "$cur")); return ;;
     --since) :; return ;;
-    --kernel-url|--rootfs-url) :; return ;;
+    --mirror|--kernel-url|--rootfs-url) :; return ;;
+    --recreate) :; return ;;
   esac
   case $verb in
     image) seconds='fetch' ;;
@@ -44,7 +45,43 @@ _meros() {
   fi
   case $verb in
     '')
-      if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W 'create start stop restart pause resume delete rm ps list info logs events console wait supervise gc image validate schema doctor completion version' -- "$cur")); return; fi
+      if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W 'new validate plan init up shutdown down enable disable enter build create start stop restart pause resume delete rm ps list info logs events console wait supervise gc image schema doctor completion version' -- "$cur")); return; fi
+      ;;
+    'new')
+      options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    'validate')
+      options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return; fi
+      ;;
+    'plan')
+      options='-h --help --recreate --exit-code -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    init|up)
+      options='-h --help --no-wait --timeout --recreate --atomic --all-enabled -j --jobs --lock-timeout -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    shutdown|down)
+      options='-h --help --timeout --force --volumes -j --jobs --lock-timeout -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    'enable')
+      options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return; fi
+      ;;
+    'disable')
+      options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return; fi
+      ;;
+    'enter')
+      options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    'build')
+      options='-h --help --rootfs-only --rootfs-img --no-cache --pull --mirror --keyring -j --jobs -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
       ;;
     'create')
       options='-h --help --cpus --memory --driver --accel --arch --firecracker-bin --qemu-bin --restart --kernel --initrd --append --rootfs --read-only --disk --bridge --no-network --guest-ip --gateway-ip --netmask --tap --mac --lock-timeout -o --output --data-dir -y --yes -v --verbose --debug'
@@ -106,10 +143,6 @@ _meros() {
       ;;
     'image fetch')
       options='-h --help --kernel-url --rootfs-url --kernel-sha256 --rootfs-sha256 --force -o --output --data-dir -y --yes -v --verbose --debug'
-      ;;
-    'validate')
-      options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
-      if [[ $cur != -* ]]; then compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return; fi
       ;;
     'schema')
       options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'

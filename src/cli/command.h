@@ -41,17 +41,24 @@ Action declare_completion(CLI::App& app, Context& context);
 Action declare_console(CLI::App& app, Context& context);
 Action declare_create(CLI::App& app, Context& context);
 Action declare_delete(CLI::App& app, Context& context);
-Action declare_doctor(CLI::App& app, Context& context);  // doctor.cpp
+Action declare_disable(CLI::App& app, Context& context);  // enable.cpp
+Action declare_doctor(CLI::App& app, Context& context);   // doctor.cpp
+Action declare_enable(CLI::App& app, Context& context);
+Action declare_enter(CLI::App& app, Context& context);
 Action declare_events(CLI::App& app, Context& context);
 Action declare_gc(CLI::App& app, Context& context);
 Action declare_image_fetch(CLI::App& app, Context& context);
+Action declare_init(CLI::App& app, Context& context);
 Action declare_info(CLI::App& app, Context& context);
 Action declare_logs(CLI::App& app, Context& context);
+Action declare_new(CLI::App& app, Context& context);
 Action declare_pause(CLI::App& app, Context& context);
+Action declare_plan(CLI::App& app, Context& context);
 Action declare_ps(CLI::App& app, Context& context);
 Action declare_restart(CLI::App& app, Context& context);
 Action declare_resume(CLI::App& app, Context& context);
 Action declare_schema(CLI::App& app, Context& context);
+Action declare_shutdown(CLI::App& app, Context& context);
 Action declare_start(CLI::App& app, Context& context);
 Action declare_stop(CLI::App& app, Context& context);
 Action declare_supervise(CLI::App& app, Context& context);

@@ -61,7 +61,9 @@ void add_config(Sheet& sheet, const Status& status) {
   sheet.add("arguments", config.kernel_args);
   if (config.root) sheet.add("root disk", disk_line(*config.root));
   for (const auto& disk : config.disks) sheet.add("disk", disk_line(disk));
-  sheet.add("network", config.network ? network_line(*config.network) : "none");
+  if (!config.has_nic()) sheet.add("network", "none");
+  if (config.network) sheet.add("network", network_line(*config.network));
+  for (const auto& nic : config.nics) sheet.add("network", network_line(nic));
   sheet.add("restart", config.restart.to_string());
   sheet.add("created", config.created_at);
   sheet.add("volume", config.volume.string());

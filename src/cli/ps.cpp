@@ -39,7 +39,8 @@ std::vector<Table::Cell> row_of(const machine::Status& status) {
   row.emplace_back(alive && !status.file.accel.empty() ? status.file.accel : config.accel);
   row.emplace_back(std::to_string(config.cpu_count));
   row.emplace_back(format_bytes(config.memory_mb << 20));
-  row.emplace_back(config.network && !config.network->guest_ip.empty() ? config.network->guest_ip : "-");
+  const auto* nic = config.main_nic();
+  row.emplace_back(nic != nullptr && !nic->guest_ip.empty() ? nic->guest_ip : "-");
   row.emplace_back(uptime_of(status));
   return row;
 }

@@ -5,8 +5,16 @@
 namespace meros::cli {
 namespace {
 
-// In the order of --help: first the life of a machine, then looking at it, then the rest.
+// In the order of --help: first constellations, then the life of a machine, then looking at it, then the rest.
 constexpr std::array verbs = {
+    Verb{"new", "", "write a constellation to start from", Faces::meros, declare_new},
+    Verb{"validate", "", "check the manifest of a constellation", Faces::meros, declare_validate},
+    Verb{"plan", "", "show what init would do", Faces::meros, declare_plan},
+    Verb{"init", "up", "bring a constellation to what its manifest says", Faces::meros, declare_init},
+    Verb{"shutdown", "down", "stop a constellation and remove its network", Faces::meros, declare_shutdown},
+    Verb{"enable", "", "bring a constellation up when the host starts", Faces::meros, declare_enable},
+    Verb{"disable", "", "undo enable", Faces::meros, declare_disable},
+    Verb{"enter", "", "run a command in the network of a constellation", Faces::meros, declare_enter},
     Verb{"build", "", "build the images of a constellation", Faces::meros, declare_build},
     Verb{"create", "", "make a machine", Faces::both, declare_create},
     Verb{"start", "", "start machines", Faces::both, declare_start},
@@ -24,7 +32,6 @@ constexpr std::array verbs = {
     Verb{"supervise", "", "run a machine in the foreground", Faces::meros, declare_supervise},
     Verb{"gc", "", "mend what a crash left behind", Faces::meros, declare_gc},
     Verb{"image fetch", "", "fetch a kernel and a root file system", Faces::both, declare_image_fetch},
-    Verb{"validate", "", "check the manifest of a constellation", Faces::meros, declare_validate},
     Verb{"schema", "", "print the JSON Schema of manifests", Faces::meros, declare_schema},
     Verb{"doctor", "", "look at what the host has and lacks", Faces::both, declare_doctor},
     Verb{"completion", "", "print the completion script for a shell", Faces::both, declare_completion},

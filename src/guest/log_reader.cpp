@@ -66,6 +66,14 @@ LogReader::LogReader(const Fd& directory, std::string name, std::optional<std::s
   find_beginning(lines);
 }
 
+LogReader::LogReader(const Fd& directory, std::string name, Position from)
+    : directory_(directory), name_(std::move(name)) {
+  find_beginning(std::nullopt);
+  const auto begins_in = [&](const Fd& file) { return file && look_at(file).st_ino == from.inode; };
+  if (begins_in(next_)) active_ = std::move(next_);
+  if (begins_in(active_)) seek(active_, from.offset);
+}
+
 void LogReader::find_beginning(std::optional<std::size_t> lines) {
   for (;;) {
     Fd newest = open_log(name_);

@@ -2,6 +2,7 @@
 // read from its last lines on without missing a byte in between.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,12 @@ class LogReader {
   // back into "<name>.1"; without a number, at the oldest byte that is left.
   // InvalidError for a log that is no regular file, SystemError otherwise.
   LogReader(const Fd& directory, std::string name, std::optional<std::size_t> lines);
+  // Begins at a byte of the file that had this inode; where that is gone, at the oldest byte that is left.
+  struct Position {
+    std::uint64_t inode;
+    std::uint64_t offset;
+  };
+  LogReader(const Fd& directory, std::string name, Position from);
 
   // The next bytes, at most 64 KiB; empty when there are none now. Where the log was rotated more than once since the
   // last call, what was in between is gone.

@@ -140,6 +140,7 @@ Config parse(const Json& json, const fs::path& volume) {
     check_name(config.network_name, "network name");
     for (const Json& nic : get<std::vector<Json>>(membership, "nics")) config.nics.push_back(parse_network(nic));
   }
+  if (const Json origin = get_or<Json>(json, "origin", Json()); !origin.is_null()) config.origin = origin.dump();
   config.cdroms = get_or<std::vector<std::string>>(json, "cdroms", {});
   config.display = get_or<bool>(json, "display", false);
   config.qemu_args = get_or<std::vector<std::string>>(json, "qemu_args", {});
@@ -246,6 +247,7 @@ Json to_json(const Config& config) {
   if (!config.cdroms.empty()) json["cdroms"] = config.cdroms;
   if (config.display) json["display"] = true;
   if (!config.qemu_args.empty()) json["qemu_args"] = config.qemu_args;
+  if (!config.origin.empty()) json["origin"] = parse_json(config.origin, "origin");
   if (!config.network_name.empty()) {
     Json nics = Json::array();
     for (const auto& nic : config.nics) nics.push_back(network_json(nic));

@@ -84,7 +84,15 @@ struct Config {
   } owner;
   std::optional<std::uint32_t> vmm_uid;  // the unprivileged user of its VMM (root only)
 
-  bool has_nic() const { return network.has_value() || !nics.empty(); }
+  // What the manifest of its constellation said of it, as JSON text (constellation/wanted.h); empty without one.
+  std::string origin;
+
+  bool has_nic() const { return main_nic() != nullptr; }
+  // The one that its address is on; null without any.
+  const NetworkConfig* main_nic() const {
+    if (network) return &*network;
+    return nics.empty() ? nullptr : &nics.front();
+  }
 };
 
 // Throws InvalidError that names the field. `volume` is the directory that the text was read from; `origin` for errors.

@@ -125,6 +125,7 @@ Config describe(const Home& home, const CreateRequest& request, const Templates&
   for (const auto& cdrom : request.cdroms) config.cdroms.push_back(existing(cdrom, "cdrom").string());
   config.display = request.display;
   config.qemu_args = request.qemu_args;
+  config.origin = request.origin;
   if (templates.initrd) config.initrd = "initrd";
   config.owner = {home.data_dir.string(), request.constellation, ::geteuid()};
   if (::geteuid() == 0) config.vmm_uid = choose_vmm_uid(config.volume);
@@ -224,8 +225,11 @@ Config create(const Home& home, const CreateRequest& request, const VerbOptions&
 
     // Nothing was made so far, not even a lock file: a bad request leaves no trace.
     const auto lock = lock_verb(home, id, options);
-    const auto addresses = lock_addresses(home, options);
-    if (config.network) require_network_free(home, id, *config.network);
+    std::optional<FileLock> addresses;
+    if (config.network) {
+      addresses = lock_addresses(home, options);
+      require_network_free(home, id, *config.network);
+    }
     if (fs::exists(config.volume))
       throw BusyError(fmt::format("it exists already ('{}')", config.volume.string()),
                       "choose another name, or delete it first");
@@ -271,6 +275,14 @@ Config reconfigure(const Home& home, const CreateRequest& request, const VerbOpt
     e.add_context(fmt::format("cannot change machine '{}'", id.to_string()));
     throw;
   }
+}
+
+void set_origin(const Home& home, const MachineId& id, const std::string& origin, const VerbOptions& options) {
+  const auto lock = lock_verb(home, id, options);
+  Config config = read_config(volume_of(home, id));
+  require_owner(config, id, options);
+  config.origin = origin;
+  replace_file(config.volume / names::config, to_json(config).dump(2) + "\n");
 }
 
 }  // namespace meros::machine

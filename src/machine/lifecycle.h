@@ -63,6 +63,7 @@ struct CreateRequest {
   std::uint64_t root_bytes = 0;    // the size of its root disk, where it is more than the image's
   bool keep_image = false;         // see RootDiskOptions
   std::string root_device = "/dev/vda";
+  std::string origin;  // see Config
 };
 
 // Makes volume, disks, TAP and config.json; on any error nothing of it is left. BusyError when the name is taken.
@@ -71,6 +72,8 @@ Config create(const Home& home, const CreateRequest& request, const VerbOptions&
 // Brings the config of a stopped machine to the request; its root disk and its other disks stay, new ones are made.
 // BusyError when it runs.
 Config reconfigure(const Home& home, const CreateRequest& request, const VerbOptions& options);
+// A new `origin`, and nothing else: for what does not concern a machine that runs.
+void set_origin(const Home& home, const MachineId& id, const std::string& origin, const VerbOptions& options);
 
 struct StartResult {
   bool already_running = false;

@@ -67,6 +67,8 @@ StateFile parse_state(std::string_view text) {
   file.vmm_pid = get_or<pid_t>(json, "vmm_pid", 0);
   file.accel = get_or<std::string>(json, "accel", {});
   file.started_at_ms = get_or<std::int64_t>(json, "started_at_ms", 0);
+  file.console_inode = get_or<std::uint64_t>(json, "console_inode", 0);
+  file.console_offset = get_or<std::uint64_t>(json, "console_offset", 0);
   file.ended_at_ms = get_or<std::int64_t>(json, "ended_at_ms", 0);
   if (json.contains("exit_code")) file.exit_code = get<int>(json, "exit_code");
   if (json.contains("exit_signal")) file.exit_signal = get<int>(json, "exit_signal");
@@ -84,6 +86,8 @@ Json to_json(const StateFile& file) {
                {"vmm_pid", file.vmm_pid},
                {"accel", file.accel},
                {"started_at_ms", file.started_at_ms},
+               {"console_inode", file.console_inode},
+               {"console_offset", file.console_offset},
                {"ended_at_ms", file.ended_at_ms},
                {"reason", file.reason},
                {"last_words", file.last_words},
@@ -140,6 +144,10 @@ Status look_at(const Home& home, const MachineId& id, Which which) {
   return status;
 }
 
+Json nic_json(const NetworkConfig& nic) {
+  return {{"bridge", nic.bridge}, {"tap", nic.tap_device}, {"mac", nic.mac_addr}, {"address", nic.guest_ip}};
+}
+
 }  // namespace
 
 Status status_of(const Home& home, const MachineId& id) { return look_at(home, id, Which::all); }
@@ -188,11 +196,11 @@ Json to_json(const Status& status) {
   json["restart"] = config.restart.to_string();
   json["volume"] = config.volume.string();
   json["created_at"] = config.created_at;
-  if (config.network)
-    json["network"] = {{"bridge", config.network->bridge},
-                       {"tap", config.network->tap_device},
-                       {"mac", config.network->mac_addr},
-                       {"address", config.network->guest_ip}};
+  if (config.has_nic()) json["network"] = nic_json(*config.main_nic());
+  if (!config.nics.empty()) {
+    json["nics"] = Json::array();
+    for (const auto& nic : config.nics) json["nics"].push_back(nic_json(nic));
+  }
   return json;
 }
 

@@ -46,6 +46,9 @@ struct StateFile {
   std::string reason;      // "stopped by request (ctrl-alt-del)", "guest shut down", "killed by signal 9 (Killed)" …
   std::string last_words;  // last lines of the VMM's log, when it failed
   unsigned restarts = 0;
+  // Where in console.log this run begins: how long the file was then, and which file it was (a rotation renames it).
+  std::uint64_t console_inode = 0;
+  std::uint64_t console_offset = 0;
 };
 StateFile parse_state(std::string_view text);
 nlohmann::json to_json(const StateFile& state);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -143,6 +144,7 @@ ExitStatus Supervisor::run_once() {
   guest_word_.clear();
   guest_ended_.reset();
   outlived_guest_ = false;
+  note_console_position();
   set_state(State::starting);
   record("starting", fmt::format("{}, {}", driver_.name(), state_.accel));
   launch();
@@ -152,6 +154,15 @@ ExitStatus Supervisor::run_once() {
   record("running");
   say_ready();
   return watch_until_end();
+}
+
+void Supervisor::note_console_position() {
+  struct stat log {};
+  // The hub has opened it.
+  if (::fstatat(volume_.get(), names::console_log, &log, AT_SYMLINK_NOFOLLOW) != 0)
+    throw_errno("cannot look at console.log");
+  state_.console_inode = log.st_ino;
+  state_.console_offset = static_cast<std::uint64_t>(log.st_size);
 }
 
 void Supervisor::launch() {

@@ -47,6 +47,7 @@ class Supervisor {
   };
 
   void prepare_devices();
+  void note_console_position();
   void launch();
   void boot();
   void still_wanted();

@@ -1,0 +1,186 @@
+#include "constellation/apply.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <mutex>
+#include <set>
+
+#include "base/child.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "constellation/readiness.h"
+#include "constellation/schedule.h"
+#include "machine/addressing.h"
+#include "network/holder.h"
+
+namespace fs = std::filesystem;
+
+namespace meros::constellation {
+namespace {
+
+using Kind = Step::Kind;
+using clock = std::chrono::steady_clock;
+
+constexpr auto image_file_bytes = std::uint64_t{2} << 30;
+
+// A disk that is a file in data/disks: made where it is absent, and never touched again.
+void make_image_file(const fs::path& file) {
+  std::error_code error;
+  if (fs::exists(file, error)) return;
+  make_directories(file.parent_path());
+  fs::path fresh = file;
+  fresh.replace_filename(fmt::format(".{}.{}.new", file.filename().string(), ::getpid()));
+  if (file.extension() == ".qcow2") {
+    Command command;
+    command.argv = {"qemu-img", "create", "-q", "-f", "qcow2", fresh.string(), std::to_string(image_file_bytes)};
+    const Output output = run(std::move(command), {}, Deadline::after(std::chrono::minutes(1)));
+    if (!output.status.success()) throw Error(fmt::format("cannot make disk '{}': {}", file.string(), output.err));
+  } else {
+    const Fd made = open_file(fresh, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    fs::resize_file(fresh, image_file_bytes);
+  }
+  fs::permissions(fresh, fs::perms::owner_read | fs::perms::owner_write);
+  fs::rename(fresh, file);
+}
+
+class Application {
+ public:
+  Application(const machine::Home& home, const Wanted& wanted, const Plan& plan, const ApplyOptions& options,
+              ApplyObserver& observer)
+      : home_(home), wanted_(wanted), plan_(plan), options_(options), observer_(observer) {}
+
+  ApplyResult run() {
+    const auto former = network::recorded_network(home_.network_dir(wanted_.constellation));
+    std::vector<Task> tasks;
+    for (const auto& step : plan_.steps)
+      tasks.push_back({step.after, step.kind == Kind::ready, [this, &step] { return attempt(step); }});
+    const auto ends = run_tasks(tasks, options_.jobs);
+    ApplyResult result;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      if (ends[i] == TaskEnd::skipped) {
+        ++result.skipped;
+        observer_.skipped(plan_.steps[i]);
+      }
+    }
+    result.failed = failed_;
+    result.worst = worst_;
+    if (failed_ > 0 && options_.atomic) {
+      undo(former);
+      result.undone = true;
+    }
+    return result;
+  }
+
+ private:
+  machine::MachineId id(const Step& step) const { return {wanted_.constellation, step.machine}; }
+
+  bool attempt(const Step& step) {
+    const auto begin = clock::now();
+    try {
+      observer_.began(step);
+      perform(step);
+      observer_.done(step, std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - begin));
+      return true;
+    } catch (const Error& e) {
+      note_failure(step, e);
+    } catch (const std::exception& e) {
+      note_failure(step, Error(e.what()));
+    }
+    return false;
+  }
+
+  void note_failure(const Step& step, const Error& error) {
+    observer_.failed(step, error);
+    const std::lock_guard lock(mutex_);
+    ++failed_;
+    worst_ = std::max(worst_, error.exit_code());
+  }
+
+  void perform(const Step& step) {
+    switch (step.kind) {
+      case Kind::build:
+        return options_.build(step.machine);
+      case Kind::network:
+        return apply_network();
+      case Kind::create:
+        return create(step);
+      case Kind::reconfigure:
+        machine::reconfigure(home_, request_of(step), options_.verb);
+        return;
+      case Kind::record:
+        return machine::set_origin(home_, id(step), wanted_.find(step.machine)->request.origin, options_.verb);
+      case Kind::stop:
+        machine::stop(home_, id(step), {}, options_.verb);
+        return;
+      case Kind::remove:
+        return machine::remove(home_, id(step), {}, options_.verb);
+      case Kind::start:
+        return start(step);
+      case Kind::ready:
+        if (options_.wait)
+          wait_until_ready(home_, id(step), wanted_.find(step.machine)->ready, Deadline::after(options_.timeout));
+        return;
+    }
+  }
+
+  machine::CreateRequest request_of(const Step& step) const {
+    const WantedMachine* machine = wanted_.find(step.machine);
+    for (const auto& file : machine->image_files) make_image_file(file);
+    return machine->must_be_built ? options_.look_again(step.machine).request : machine->request;
+  }
+
+  void create(const Step& step) {
+    machine::create(home_, request_of(step), options_.verb);
+    const std::lock_guard lock(mutex_);
+    created_.insert(step.machine);
+  }
+
+  void start(const Step& step) {
+    const auto result = machine::start(home_, id(step), options_.verb);
+    const std::lock_guard lock(mutex_);
+    if (!result.already_running) started_.insert(step.machine);
+  }
+
+  void apply_network() {
+    auto holder = machine::ensure_holder(home_, wanted_.constellation, *options_.verb.reporter);
+    holder.apply(wanted_.network, *options_.verb.reporter);
+    network_changed_ = true;
+  }
+
+  void undo(const std::optional<network::NetworkSpec>& former) {
+    machine::StopOptions hard;
+    hard.force = true;
+    for (const auto& name : started_)
+      if (!created_.contains(name)) machine::stop(home_, {wanted_.constellation, name}, {}, options_.verb);
+    for (const auto& name : created_) machine::remove(home_, {wanted_.constellation, name}, hard, options_.verb);
+    if (!network_changed_) return;
+    if (former)
+      machine::ensure_holder(home_, wanted_.constellation, *options_.verb.reporter)
+          .apply(*former, *options_.verb.reporter);
+    else
+      network::remove_network({home_.network_dir(wanted_.constellation), home_.supervisor, {}},
+                              *options_.verb.reporter);
+  }
+
+  const machine::Home& home_;
+  const Wanted& wanted_;
+  const Plan& plan_;
+  const ApplyOptions& options_;
+  ApplyObserver& observer_;
+  std::mutex mutex_;  // for what follows
+  std::size_t failed_ = 0;
+  ExitCode worst_ = ExitCode::done;
+  std::set<std::string, std::less<>> created_;
+  std::set<std::string, std::less<>> started_;
+  bool network_changed_ = false;
+};
+
+}  // namespace
+
+ApplyResult apply(const machine::Home& home, const Wanted& wanted, const Plan& plan, const ApplyOptions& options,
+                  ApplyObserver& observer) {
+  return Application(home, wanted, plan, options, observer).run();
+}
+
+}  // namespace meros::constellation

@@ -1,0 +1,161 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "constellation/apply.h"
+#include "constellation/found.h"
+#include "constellation/schedule.h"
+#include "network/holder.h"
+
+namespace meros::constellation {
+namespace {
+
+using Kind = Step::Kind;
+using clock = std::chrono::steady_clock;
+
+std::vector<std::string> dependencies_of(const FoundMachine& machine) {
+  if (machine.origin.empty()) return {};
+  return get_or<std::vector<std::string>>(parse_json(machine.origin, "origin"), "depends_on", {});
+}
+
+// Who depends on it goes first. A circle is not possible in a manifest, but two manifests may have been at work.
+class Order {
+ public:
+  explicit Order(const Found& found) {
+    for (const auto& [name, machine] : found.machines) depends_on_[name] = dependencies_of(machine);
+  }
+
+  // Those that must have ended before `name` is stopped.
+  std::vector<std::string> before(const std::string& name) const {
+    std::vector<std::string> names;
+    for (const auto& [other, depends_on] : depends_on_)
+      if (std::ranges::find(depends_on, name) != depends_on.end() && !reaches(name, other)) names.push_back(other);
+    return names;
+  }
+
+ private:
+  bool reaches(const std::string& from, const std::string& to) const {
+    std::set<std::string> seen;
+    std::vector<std::string> open = {from};
+    while (!open.empty()) {
+      const std::string name = std::move(open.back());
+      open.pop_back();
+      if (name == to) return true;
+      if (!seen.insert(name).second) continue;
+      if (const auto known = depends_on_.find(name); known != depends_on_.end())
+        open.insert(open.end(), known->second.begin(), known->second.end());
+    }
+    return false;
+  }
+
+  std::map<std::string, std::vector<std::string>> depends_on_;
+};
+
+class Shutdown {
+ public:
+  Shutdown(const machine::Home& home, const std::string& constellation, const ShutdownOptions& options,
+           ApplyObserver& observer)
+      : home_(home), constellation_(constellation), options_(options), observer_(observer) {}
+
+  ApplyResult run() {
+    const Found found = find(home_, constellation_);
+    for (const auto& name : options_.only)
+      if (!found.machines.contains(name))
+        throw NotFoundError(fmt::format("no such machine '{}/{}'", constellation_, name));
+    make_steps(found);
+    std::vector<Task> tasks;
+    for (const auto& step : steps_) tasks.push_back({step.after, false, [this, &step] { return attempt(step); }});
+    const auto ends = run_tasks(tasks, options_.jobs);
+    ApplyResult result;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      if (ends[i] != TaskEnd::skipped) continue;
+      ++result.skipped;
+      observer_.skipped(steps_[i]);
+    }
+    result.failed = failed_;
+    result.worst = worst_;
+    return result;
+  }
+
+ private:
+  void make_steps(const Found& found) {
+    const Order order(found);
+    std::map<std::string, std::size_t> index;
+    for (const auto& [name, machine] : found.machines) {
+      if (!options_.only.empty() && !options_.only.contains(name)) continue;
+      index[name] = steps_.size();
+      steps_.push_back({options_.volumes ? Kind::remove : Kind::stop, name, {}, {}, true});
+    }
+    std::vector<std::size_t> all;
+    for (const auto& [name, step] : index) {
+      all.push_back(step);
+      for (const auto& earlier : order.before(name))
+        if (const auto known = index.find(earlier); known != index.end()) steps_[step].after.push_back(known->second);
+    }
+    if (options_.only.empty()) steps_.push_back({Kind::network, "", {}, std::move(all), false});
+  }
+
+  bool attempt(const Step& step) {
+    const auto begin = clock::now();
+    try {
+      if (perform(step)) {
+        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - begin);
+        observer_.done(step, took);
+      }
+      return true;
+    } catch (const NotFoundError&) {
+      return true;  // another verb was quicker
+    } catch (const Error& e) {
+      note_failure(step, e);
+    } catch (const std::exception& e) {
+      note_failure(step, Error(e.what()));
+    }
+    return false;
+  }
+
+  void note_failure(const Step& step, const Error& error) {
+    observer_.failed(step, error);
+    const std::lock_guard lock(mutex_);
+    ++failed_;
+    worst_ = std::max(worst_, error.exit_code());
+  }
+
+  // False where there was nothing to do.
+  bool perform(const Step& step) {
+    const machine::MachineId id{constellation_, step.machine};
+    if (step.kind == Kind::network) return remove_network();
+    observer_.began(step);
+    if (step.kind == Kind::stop) return !machine::stop(home_, id, options_.stop, options_.verb).already_stopped;
+    machine::remove(home_, id, options_.stop, options_.verb);
+    return true;
+  }
+
+  bool remove_network() {
+    const auto directory = home_.network_dir(constellation_);
+    if (!std::filesystem::exists(directory)) return false;
+    network::remove_network({directory, home_.supervisor, {}}, *options_.verb.reporter);
+    return true;
+  }
+
+  const machine::Home& home_;
+  const std::string& constellation_;
+  const ShutdownOptions& options_;
+  ApplyObserver& observer_;
+  std::vector<Step> steps_;
+  std::mutex mutex_;
+  std::size_t failed_ = 0;
+  ExitCode worst_ = ExitCode::done;
+};
+
+}  // namespace
+
+ApplyResult shut_down(const machine::Home& home, const std::string& constellation, const ShutdownOptions& options,
+                      ApplyObserver& observer) {
+  return Shutdown(home, constellation, options, observer).run();
+}
+
+}  // namespace meros::constellation
