@@ -97,15 +97,14 @@ void ensure_port(const Netlink& netlink, const NetworkSpec& spec, const PortSpec
   const auto now = netlink.link(port.tap);
   const auto master = netlink.link(bridge->name);
   if (!master) throw Error(doing + ": its bridge vanished");
+  const uid_t owner = inside_uid(port.owner_uid);
+  const bool ours = now && now->kind == "tun" && now->alias == alias_of(spec, port);
   // One that a VMM has open cannot be attached to: it is brought to the spec from outside.
-  if (now && now->kind == "tun" && now->alias == alias_of(spec, port)) {
+  if (ours && netlink.tap_owner(now->index) == owner) {
     if (now->master != bridge->name || now->mtu != master->mtu || !now->up)
       netlink.change(now->index, {.mtu = master->mtu, .master = master->index, .up = true}, doing);
   } else {
-    ensure_tap({.name = port.tap,
-                .owner_uid = inside_uid(port.owner_uid),
-                .alias = alias_of(spec, port),
-                .bridge = bridge->name});
+    ensure_tap({.name = port.tap, .owner_uid = owner, .alias = alias_of(spec, port), .bridge = bridge->name});
   }
   const auto tap = netlink.link(port.tap);
   if (!tap) throw Error(doing + ": it vanished while it was made");

@@ -20,7 +20,7 @@ void ensure_joints(const Names& names, const NetworkNamespace& network, const Ne
 void remove_joints(const Names& names);
 
 // Brings the bridges and TAPs of the namespace to the spec; only what differs is touched. Run inside. A TAP that a VMM
-// has open keeps its owner; it is moved between bridges, not made anew.
+// has open is moved between bridges, not made anew; BusyError where it shall have another owner.
 void apply_links(const Names& names, const NetworkSpec& spec, unsigned mtu);
 
 }  // namespace meros::network

@@ -96,6 +96,36 @@ std::optional<Link> Netlink::link(const std::string& name) const {
   return to_link(object.get(), master);
 }
 
+namespace {
+
+// IFLA_LINKINFO { IFLA_INFO_DATA { IFLA_TUN_OWNER } }, linux/if_link.h.
+int take_owner(nl_msg* message, void* argument) {
+  auto& owner = *static_cast<std::optional<uid_t>*>(argument);
+  nlattr* info = nlmsg_find_attr(nlmsg_hdr(message), sizeof(ifinfomsg), IFLA_LINKINFO);
+  nlattr* data =
+      info == nullptr ? nullptr : nla_find(static_cast<nlattr*>(nla_data(info)), nla_len(info), IFLA_INFO_DATA);
+  nlattr* found =
+      data == nullptr ? nullptr : nla_find(static_cast<nlattr*>(nla_data(data)), nla_len(data), IFLA_TUN_OWNER);
+  if (found != nullptr && nla_len(found) == sizeof(std::uint32_t)) owner = nla_get_u32(found);
+  return NL_OK;
+}
+
+}  // namespace
+
+std::optional<uid_t> Netlink::tap_owner(int index) const {
+  std::optional<uid_t> owner;
+  nl_cb* callbacks = nl_cb_alloc(NL_CB_DEFAULT);
+  if (callbacks == nullptr) throw std::bad_alloc();
+  const std::unique_ptr<nl_cb, decltype([](nl_cb* held) { nl_cb_put(held); })> owned(callbacks);
+  nl_cb_set(callbacks, NL_CB_VALID, NL_CB_CUSTOM, take_owner, &owner);
+  LinkRequest request(RTM_GETLINK, index, 0, 0);
+  int error = nl_send_auto(socket_.get(), request.get());
+  if (error >= 0) error = nl_recvmsgs(socket_.get(), callbacks);  // the device
+  if (error >= 0) error = nl_wait_for_ack(socket_.get());
+  if (error < 0 && !is_absent(error)) throw_netlink("cannot ask for the owner of a TAP", error);
+  return owner;
+}
+
 void Netlink::change(int index, const LinkChange& change, const std::string& what) const {
   const unsigned up = change.up ? IFF_UP : 0;
   LinkRequest request(RTM_SETLINK, index, up, up);

@@ -48,6 +48,9 @@ class Netlink {
   std::vector<Ipv4Network> addresses(int index) const;
   std::vector<Route> routes() const;
 
+  // Who may open a TAP, as our user namespace counts; nothing when anybody may, or when it is no TAP.
+  std::optional<uid_t> tap_owner(int index) const;
+
   // `what` begins the error's message. HostError without CAP_NET_ADMIN.
   void change(int index, const LinkChange& change, const std::string& what) const;
   // False when it is gone already.

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "integration/network/lab.h"
+#include "network/netlink.h"
 #include "support/wait.h"
 
 namespace meros::test {
@@ -19,6 +20,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 class Changes : public Lab {};
+class ChangesByRoot : public Lab {};
 
 // Two ends of a TCP connection between namespaces.
 struct Stream {
@@ -162,6 +164,21 @@ TEST_P(Changes, OfNothingLeaveNothingWhenTheyFail) {
   EXPECT_FALSE(network::recorded_network(directory("lab")));
 }
 
+TEST_P(ChangesByRoot, GiveATapToAnotherUser) {
+  const auto owner = [&] {
+    return network_of("lab").run([] {
+      const network::Netlink netlink;
+      return netlink.tap_owner(netlink.link("web-tap")->index);
+    });
+  };
+  apply(lab_);
+  EXPECT_EQ(owner(), 0U);
+  lab_.ports[0].owner_uid = 12'345;
+  apply(lab_);
+  EXPECT_EQ(owner(), 12'345U);
+}
+
+INSTANTIATE_TEST_SUITE_P(, ChangesByRoot, testing::Values(network::Rights::root), name_of_caller);
 INSTANTIATE_TEST_SUITE_P(, Changes, both_callers, name_of_caller);
 
 }  // namespace

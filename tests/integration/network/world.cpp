@@ -243,7 +243,8 @@ std::vector<std::string> World::apply(const NetworkSpec& spec) {
       [&](std::vector<std::string>& said) -> std::vector<Fd> {
         Collector reporter(said);
         NetworkSpec mine = spec;
-        for (auto& port : mine.ports) port.owner_uid = ::geteuid();
+        for (auto& port : mine.ports)
+          if (port.owner_uid == 0) port.owner_uid = ::geteuid();
         network::Holder::ensure(place(spec.constellation), reporter).apply(mine, reporter);
         return {};
       },
