@@ -84,8 +84,8 @@ class Build {
         title_(spec_.constellation + "/" + spec_.machine) {}
 
   BuildResult result() {
-    const Fd mine =
-        cache_.hold(fmt::format("image-{}-{}", spec_.constellation, spec_.machine), Cache::Hold::make, reporter_);
+    const Held mine =
+        cache_.hold(fmt::format("image-{}-{}", spec_.constellation, spec_.machine), Hold::make, reporter_);
     keys_ = ensure_keys(options_.home.data_dir / "ssh_keys", spec_.constellation, spec_.machine);
     inputs_ = digests_of(spec_, keys_);
     if (auto built = up_to_date()) return {std::move(*built), true, {}};
@@ -101,7 +101,7 @@ class Build {
   // The image that is there, if a build would change nothing.
   std::optional<Built> up_to_date() const {
     if (options_.no_cache || options_.pull) return std::nullopt;
-    auto built = read_built(options_.home.images_dir, spec_.constellation, spec_.machine);
+    auto built = former_built();
     if (!built || built->stages != stage_hashes(spec_, inputs_, resolved_by(*built))) return std::nullopt;
     if (machine::file_stamp(options_.home.images_dir / built->rootfs) != built->stamp) return std::nullopt;
     if (!built->kernel) return built;
@@ -153,19 +153,20 @@ class Build {
     inputs.work = cache_.unfinished(stage, inputs.hash);
     inputs.customised.clear();
     const std::string name = inputs.entry.filename();
-    Fd held = cache_.hold(name, Cache::Hold::use, reporter_);
-    if (fs::exists(inputs.entry) && !run_.is_stale(options_, name)) {
-      held_.push_back(std::move(held));
-      return inputs.entry;
+    {
+      Held used = cache_.hold(name, Hold::use, reporter_);
+      if (fs::exists(inputs.entry) && !run_.is_stale(options_, name)) {
+        held_.push_back(std::move(used));
+        return inputs.entry;
+      }
     }
-    held.reset();
-    held = cache_.hold(name, Cache::Hold::make, reporter_);
+    Held held = cache_.hold(name, Hold::make, reporter_);
     if (!fs::exists(inputs.entry) || run_.is_stale(options_, name)) {
       run_stage_in_worker(stage, inputs, {inputs.work, inputs.work.string() + former_suffix});
       run_.made(name);
       made_.push_back(stage);
     }
-    Cache::keep_for_use(held);
+    held.keep_for_use();
     held_.push_back(std::move(held));
     return inputs.entry;
   }
@@ -225,8 +226,27 @@ class Build {
     built.rootfs = disk(suffix()).filename();
     give_name(inputs.image, disk(suffix()));
     built.stamp = machine::file_stamp(disk(suffix()));
+    const auto former = former_built();
     write_built(options_.home.images_dir, built);
+    if (former && former->stages.customised != hashes.customised) remove_superseded(former->stages.customised);
     return {built, false, made_};
+  }
+
+  // What was built before; nothing where that cannot be read any more.
+  std::optional<Built> former_built() const {
+    try {
+      return read_built(options_.home.images_dir, spec_.constellation, spec_.machine);
+    } catch (const InvalidError& e) {
+      reporter_.warn(e.message());
+      return std::nullopt;
+    }
+  }
+
+  // Only this machine's image stood on it.
+  void remove_superseded(const std::string& customised) const {
+    const fs::path entry = cache_.entry("customised", customised);
+    if (!fs::exists(entry)) return;
+    if (const auto alone = cache_.try_hold(entry.filename(), Hold::make)) workshop_->remove({entry});
   }
 
   void publish_kernel(const StageInputs& inputs, Built& built) {
@@ -259,7 +279,7 @@ class Build {
   InputDigests inputs_;
   ResolvedStages resolved_;
   std::optional<Workshop> workshop_;
-  std::vector<Fd> held_;
+  std::vector<Held> held_;
   std::vector<std::string> made_;
   fs::path log_path_;
   Fd log_;

@@ -24,9 +24,9 @@ constexpr std::string_view unfinished_prefix = ".new-";
 constexpr std::array<std::string_view, 4> stages = {"base", "packages", "kernel", "customised"};
 
 // Whether it was got. Open file description locks (fcntl(2)): threads of one process exclude each other, too.
-bool set_lock(const Fd& file, Cache::Hold hold, int command) {
+bool set_lock(const Fd& file, Hold hold, int command) {
   struct flock lock {};
-  lock.l_type = hold == Cache::Hold::make ? F_WRLCK : F_RDLCK;
+  lock.l_type = hold == Hold::make ? F_WRLCK : F_RDLCK;
   lock.l_whence = SEEK_SET;
   for (;;) {
     if (::fcntl(file.get(), command, &lock) == 0) return true;
@@ -79,14 +79,14 @@ Fd Cache::open_lock_file(const std::string& name) const {
   return open_file(directory_ / ".locks" / name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
 }
 
-std::optional<Fd> Cache::try_hold(const std::string& name, Hold hold) const {
+std::optional<Held> Cache::try_hold(const std::string& name, Hold hold) const {
   Fd file = open_lock_file(name);
   if (!set_lock(file, hold, F_OFD_SETLK)) return std::nullopt;
   if (hold == Hold::make) leave_pid(file);
-  return file;
+  return Held(std::move(file));
 }
 
-Fd Cache::hold(const std::string& name, Hold hold, Reporter& reporter) const {
+Held Cache::hold(const std::string& name, Hold hold, Reporter& reporter) const {
   Fd file = open_lock_file(name);
   if (!set_lock(file, hold, F_OFD_SETLK)) {
     reporter.note(fmt::format("waiting for {}, which makes {}", holder_of(directory_ / ".locks" / name),
@@ -94,10 +94,18 @@ Fd Cache::hold(const std::string& name, Hold hold, Reporter& reporter) const {
     set_lock(file, hold, F_OFD_SETLKW);
   }
   if (hold == Hold::make) leave_pid(file);
-  return file;
+  return Held(std::move(file));
 }
 
-void Cache::keep_for_use(const Fd& held) { set_lock(held, Hold::use, F_OFD_SETLK); }
+void Held::keep_for_use() { set_lock(file_, Hold::use, F_OFD_SETLK); }
+
+// By name: a child that is between fork and exec still has the descriptor.
+Held::~Held() {
+  struct flock lock {};
+  lock.l_type = F_UNLCK;
+  lock.l_whence = SEEK_SET;
+  if (file_) ::fcntl(file_.get(), F_OFD_SETLK, &lock);
+}
 
 std::vector<CacheEntry> list_entries(const fs::path& cache_directory) {
   std::vector<CacheEntry> entries;

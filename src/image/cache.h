@@ -17,6 +17,26 @@
 
 namespace meros::image {
 
+// Any number may use an entry, or one may make, replace or remove it.
+enum class Hold { use, make };
+
+// An entry's lock; let go at the end of its life.
+class Held {
+ public:
+  Held(Held&&) noexcept = default;
+  Held& operator=(Held&&) = delete;
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+  ~Held();
+  // From `make` to `use`, without letting go.
+  void keep_for_use();
+
+ private:
+  friend class Cache;
+  explicit Held(Fd file) : file_(std::move(file)) {}
+  Fd file_;
+};
+
 class Cache {
  public:
   // Makes the directory. HostError where it belongs to another user (one of sudo's, say).
@@ -29,14 +49,10 @@ class Cache {
   // Where it is made: in the same directory, hidden. At most one process has the entry's lock and works there.
   std::filesystem::path unfinished(const std::string& stage, const std::string& hash) const;
 
-  // The lock of one entry or image, by name: any number may use it, or one may make, replace or remove it. Held as long
-  // as the descriptor is open. Waits as long as it takes, and says for whom.
-  enum class Hold { use, make };
-  Fd hold(const std::string& name, Hold hold, Reporter& reporter) const;
+  // The lock of one entry or image, by name. Waits as long as it takes, and says for whom.
+  Held hold(const std::string& name, Hold hold, Reporter& reporter) const;
   // The same if nobody is in the way.
-  std::optional<Fd> try_hold(const std::string& name, Hold hold) const;
-  // From `make` to `use`, without letting go.
-  static void keep_for_use(const Fd& held);
+  std::optional<Held> try_hold(const std::string& name, Hold hold) const;
 
  private:
   Fd open_lock_file(const std::string& name) const;

@@ -18,6 +18,7 @@
 #include "base/child.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "image/memory_file.h"
 
 namespace fs = std::filesystem;
 
@@ -124,7 +125,11 @@ void make_empty(const Ext4Request& request, std::uint64_t mebibytes, std::uint64
       "large_file,huge_file,dir_nlink,extra_isize,metadata_csum",
       request.image.string(),
       fmt::format("{}M", mebibytes)};
-  command.environment = {"MKE2FS_CONFIG=/dev/null", fmt::format("E2FSPROGS_FAKE_TIME={}", time)};
+  const Fd configuration = memory_file("[fs_types]\next4 = {\n}\n");
+  constexpr int configuration_fd = 3;
+  command.pass(configuration.get(), configuration_fd);
+  command.environment = {fmt::format("MKE2FS_CONFIG=/proc/self/fd/{}", configuration_fd),
+                         fmt::format("E2FSPROGS_FAKE_TIME={}", time)};
   command.pass(1, 1);
   command.pass(2, 2);
   const ExitStatus status = spawn(command).wait();
@@ -222,8 +227,9 @@ class Ext4 {
     inode->i_gid = static_cast<std::uint16_t>(entry.info.st_gid);
     ext2fs_set_i_uid_high(*inode, static_cast<std::uint16_t>(entry.info.st_uid >> 16));
     ext2fs_set_i_gid_high(*inode, static_cast<std::uint16_t>(entry.info.st_gid >> 16));
-    const std::int64_t time = std::clamp<std::int64_t>(std::min<std::int64_t>(entry.info.st_mtim.tv_sec, newest), 0,
-                                                       std::int64_t{0x7fffffff});
+    // A directory's tells when something was last made or removed in it, be it only while the system was built.
+    const std::int64_t own = S_ISDIR(entry.info.st_mode) ? newest : entry.info.st_mtim.tv_sec;
+    const auto time = std::clamp<std::int64_t>(std::min(own, newest), 0, std::int64_t{0x7fffffff});
     inode->i_mtime = static_cast<std::uint32_t>(time);
     inode->i_atime = inode->i_ctime = inode->i_crtime = time_;
     inode->i_mtime_extra = inode->i_atime_extra = inode->i_ctime_extra = inode->i_crtime_extra = 0;

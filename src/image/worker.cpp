@@ -81,7 +81,12 @@ void reap_all() {
 
 // Init of the PID namespace.
 int keep_house(const Json& request, const Fd& verb) {
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) throw_errno("cannot make mounts private");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    if (errno == EPERM || errno == EACCES)
+      throw HostError("this host gives no privileges in the user namespaces that a user makes",
+                      "'meros doctor' tells what forbids them; root can build without");
+    throw_errno("cannot make mounts private");
+  }
   remove_trees(get<Json>(request, "unfinished"));
   int code = 1;
   {

@@ -31,6 +31,7 @@ constexpr Program other_programs[] = {
     {"nft", "nftables", "the rules of a constellation's network"},
     {"pasta", "passt", "a way out of a constellation without root"},
     {"mmdebstrap", "mmdebstrap", "building Debian and Ubuntu images"},
+    {"mke2fs", "e2fsprogs", "building images, and data disks"},
     {"ssh", "openssh-client", "connect and exec"},
     {"rsync", "rsync", "push and pull"},
     {"waypipe", "waypipe", "graphical applications of a machine"},
