@@ -5,7 +5,7 @@ _meros() {
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--data-dir|--driver|--keyring|--kernel|--initrd|--rootfs|--disk|-o|--output|--kernel-sha256|--rootfs-sha256|--escape|-n|--tail|--mac|--netmask|-j|--jobs|--cpus|--tap|--restart|--firecracker-bin|--qemu-bin|--timeout|--lock-timeout|--memory|--for|--since|--mirror|--kernel-url|--rootfs-url|--recreate) ((i++)) ;;
+      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--data-dir|-w|--workdir|--to|--driver|--keyring|--kernel|--initrd|--rootfs|--disk|--identity|--host-key|-o|--output|--kernel-sha256|--rootfs-sha256|--escape|-n|--tail|--mac|--netmask|-j|--jobs|--cpus|--tap|-e|--env|--restart|--firecracker-bin|--qemu-bin|--timeout|--lock-timeout|--memory|--for|--since|--mirror|--kernel-url|--rootfs-url|-u|--user|--recreate) ((i++)) ;;
       -*) ;;
       *) verb=${COMP_WORDS[i]}; break ;;
     esac
@@ -16,9 +16,9 @@ _meros() {
     --arch) COMPREPLY=($(compgen -W 'x86_64 aarch64' -- "$cur")); return ;;
     --append) :; return ;;
     --bridge) COMPREPLY=($(compgen -W "$(cd /sys/class/net && ls -d */bridge 2>/dev/null | sed 's,/bridge$,,')" -- "$cur")); return ;;
-    --data-dir) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    --data-dir|-w|--workdir|--to) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --driver) COMPREPLY=($(compgen -W 'auto firecracker qemu' -- "$cur")); return ;;
-    --keyring|--kernel|--initrd|--rootfs|--disk) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --keyring|--kernel|--initrd|--rootfs|--disk|--identity|--host-key) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
     -o|--output) COMPREPLY=($(compgen -W 'table json yaml' -- "$cur")); return ;;
     --kernel-sha256|--rootfs-sha256) :; return ;;
     --escape) :; return ;;
@@ -27,6 +27,7 @@ _meros() {
     --netmask) :; return ;;
     -j|--jobs|--cpus) :; return ;;
     --tap) :; return ;;
+    -e|--env) :; return ;;
     --restart) COMPREPLY=($(compgen -W 'no on-failure always' -- "$cur")); return ;;
     --firecracker-bin|--qemu-bin) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --timeout|--lock-timeout) :; return ;;
@@ -34,6 +35,7 @@ _meros() {
     --for) COMPREPLY=($(compgen -W 'running stopped' -- "$cur")); return ;;
     --since) :; return ;;
     --mirror|--kernel-url|--rootfs-url) :; return ;;
+    -u|--user) :; return ;;
     --recreate) :; return ;;
   esac
   case $verb in
@@ -45,7 +47,7 @@ _meros() {
   fi
   case $verb in
     '')
-      if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W 'new validate plan init up shutdown down enable disable enter build create start stop restart pause resume delete rm ps list info logs events console wait supervise gc image schema doctor completion version' -- "$cur")); return; fi
+      if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W 'new validate plan init up shutdown down enable disable enter build create start stop restart pause resume delete rm ps list info logs events console connect exec push pull cp ssh-config wait supervise gc image schema doctor completion version' -- "$cur")); return; fi
       ;;
     'new')
       options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
@@ -128,6 +130,30 @@ _meros() {
       ;;
     'console')
       options='-h --help --escape --timeout -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(meros ps -a -q 2>/dev/null)" -- "$cur")); return; fi
+      ;;
+    'connect')
+      options='-h --help -u --user --identity --host-key -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    'exec')
+      options='-h --help --all -t --tty -e --env -w --workdir -u --user --identity --host-key -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    'push')
+      options='-h --help -u --user --identity --host-key -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    'pull')
+      options='-h --help --to -u --user --identity --host-key -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    'cp')
+      options='-h --help -u --user --identity --host-key -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    'ssh-config')
+      options='-h --help -u --user --identity --host-key -o --output --data-dir -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(meros ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     'wait')

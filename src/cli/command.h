@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -35,17 +36,23 @@ struct Verb {
 };
 
 std::vector<Verb> verbs_of(machine::Face face);
+// Those that only programs of ours and ssh call: in no help, no completion.
+std::optional<Verb> hidden_verb(std::string_view name);
 
 Action declare_build(CLI::App& app, Context& context);
 Action declare_completion(CLI::App& app, Context& context);
+Action declare_connect(CLI::App& app, Context& context);
 Action declare_console(CLI::App& app, Context& context);
+Action declare_cp(CLI::App& app, Context& context);
 Action declare_create(CLI::App& app, Context& context);
 Action declare_delete(CLI::App& app, Context& context);
+Action declare_dial(CLI::App& app, Context& context);     // hidden
 Action declare_disable(CLI::App& app, Context& context);  // enable.cpp
 Action declare_doctor(CLI::App& app, Context& context);   // doctor.cpp
 Action declare_enable(CLI::App& app, Context& context);
 Action declare_enter(CLI::App& app, Context& context);
 Action declare_events(CLI::App& app, Context& context);
+Action declare_exec(CLI::App& app, Context& context);
 Action declare_gc(CLI::App& app, Context& context);
 Action declare_image_fetch(CLI::App& app, Context& context);
 Action declare_init(CLI::App& app, Context& context);
@@ -55,9 +62,12 @@ Action declare_new(CLI::App& app, Context& context);
 Action declare_pause(CLI::App& app, Context& context);
 Action declare_plan(CLI::App& app, Context& context);
 Action declare_ps(CLI::App& app, Context& context);
+Action declare_pull(CLI::App& app, Context& context);
+Action declare_push(CLI::App& app, Context& context);
 Action declare_restart(CLI::App& app, Context& context);
 Action declare_resume(CLI::App& app, Context& context);
 Action declare_schema(CLI::App& app, Context& context);
+Action declare_ssh_config(CLI::App& app, Context& context);
 Action declare_shutdown(CLI::App& app, Context& context);
 Action declare_start(CLI::App& app, Context& context);
 Action declare_stop(CLI::App& app, Context& context);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/report.h"
@@ -36,6 +37,10 @@ class Context {
   std::string_view program() const { return face_ == machine::Face::meros ? "meros" : "mergenc"; }
 
   GlobalOptions options;
+  // Set by a verb that takes words after "--", when it declares itself; they are then in `rest`, which is nothing where
+  // there was no "--".
+  bool takes_rest = false;
+  std::optional<std::vector<std::string>> rest;
 
   // Looked for at the first call, so that verbs without machines do not touch the disk.
   const machine::Home& home();
@@ -47,6 +52,9 @@ class Context {
   void detail(const std::string& text);
   // "meros: <message>" and "hint: <hint>" on stderr.
   void print_error(const Error& error);
+
+  // A line of something else's on stderr, as it is.
+  void print_line(const std::string& line) { err_.write(line + "\n"); }
 
   // Asks on the terminal; true without asking under --yes, and where there is no terminal to ask on.
   bool confirm(const std::string& question);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/targets.h"
+#include "guest/shared_connection.h"
 
 namespace meros::cli {
 namespace {
@@ -23,6 +24,7 @@ Outcome outcome_of(const std::string& machine, bool deleted) {
 
 Outcome remove_machine(Context& context, const machine::MachineId& id, const Options& options) {
   try {
+    guest::end_shared_connections(context.home(), id);
     machine::remove(context.home(), id, options.stop, options.verb);
     return outcome_of(id.to_string(), true);
   } catch (const NotFoundError&) {

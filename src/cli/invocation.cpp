@@ -30,6 +30,9 @@ std::vector<std::string> second_words(const std::vector<Verb>& verbs, std::strin
   return seconds;
 }
 
+// The short forms of verbs that are written as options.
+std::string verb_of_option(std::string_view word) { return word == "-c" || word == "--connect" ? "connect" : ""; }
+
 std::optional<Verb> find_verb(const std::vector<Verb>& verbs, std::string_view name) {
   for (const auto& verb : verbs)
     if (verb.name == name || (!verb.alias.empty() && verb.alias == name)) return verb;
@@ -61,7 +64,7 @@ Invocation read_invocation(machine::Face face, const std::vector<std::string>& a
       ++at;
       continue;
     }
-    if (!word.starts_with('-')) break;
+    if (!word.starts_with('-') || !verb_of_option(word).empty()) break;
   }
   if (at >= arguments.size()) throw UsageError("no verb is given", fmt::format("see '{} --help'", program_of(face)));
 
@@ -76,6 +79,7 @@ Invocation read_invocation(machine::Face face, const std::vector<std::string>& a
   }
 
   std::string name = rest.front();
+  if (face == machine::Face::meros && !verb_of_option(name).empty()) name = verb_of_option(name);
   rest.erase(rest.begin());
   if (const auto seconds = second_words(verbs, name); !seconds.empty()) {
     if (rest.empty() || rest.front().starts_with('-'))
@@ -85,6 +89,7 @@ Invocation read_invocation(machine::Face face, const std::vector<std::string>& a
     rest.erase(rest.begin());
   }
   found.verb = find_verb(verbs, name);
+  if (!found.verb && face == machine::Face::meros) found.verb = hidden_verb(name);
   if (!found.verb) unknown_verb(face, name, verbs);
   found.arguments.insert(found.arguments.end(), rest.begin(), rest.end());
   return found;

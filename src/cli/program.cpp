@@ -63,6 +63,14 @@ int print_program_help(Context& context) {
   return exit_done;
 }
 
+// Takes "--" and what follows off.
+void take_rest(Context& context, std::vector<std::string>& arguments) {
+  const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+  if (dashes == arguments.end()) return;
+  context.rest.emplace(dashes + 1, arguments.end());
+  arguments.erase(dashes, arguments.end());
+}
+
 int run_verb(Context& context, const Verb& verb, std::vector<std::string> arguments) {
   const std::string name = fmt::format("{} {}", context.program(), verb.name);
   const std::string usage = fmt::format("see '{} --help'", name);
@@ -70,6 +78,7 @@ int run_verb(Context& context, const Verb& verb, std::vector<std::string> argume
   app.set_help_flag("-h,--help", "show this help")->group(global_group);
   const Action action = verb.declare(app, context);
   add_global_options(app, context);
+  if (context.takes_rest) take_rest(context, arguments);
   try {
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
     app.parse(std::move(arguments));
@@ -113,7 +122,8 @@ int run_program(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   open_standard_descriptors();
   // Not a verb of a person's: how we start the processes that images are built in.
-  if (argc > 1 && argv[1] == std::string_view(image::worker_argument)) return image::run_worker({argv + 2, argv + argc});
+  if (argc > 1 && argv[1] == std::string_view(image::worker_argument))
+    return image::run_worker({argv + 2, argv + argc});
   Context context(face_of(argc > 0 ? argv[0] : "meros"));
   try {
     return dispatch(context, {argv + std::min(argc, 1), argv + argc});

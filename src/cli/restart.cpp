@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/outcome.h"
 #include "cli/targets.h"
+#include "guest/shared_connection.h"
 
 namespace meros::cli {
 namespace {
@@ -31,6 +32,7 @@ Action declare_restart(CLI::App& app, Context& context) {
       auto verb = options->verb;
       verb.binary = program_for(context, id, options->programs);
       const auto stopped = machine::stop(context.home(), id, options->stop, verb);
+      guest::end_shared_connections(context.home(), id);
       auto started = machine::start(context.home(), id, verb);
       started.took = std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::clock::now() - begin);
       return outcome_of_restart(id, stopped, started);

@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "cli/outcome.h"
 #include "cli/targets.h"
+#include "guest/shared_connection.h"
 
 namespace meros::cli {
 namespace {
@@ -24,7 +25,9 @@ Action declare_stop(CLI::App& app, Context& context) {
   return [options, &context] {
     options->verb.reporter = &context.reporter();
     return for_each_target(context, options->targets, [&](const machine::MachineId& id) {
-      return outcome_of_stop(id, machine::stop(context.home(), id, options->stop, options->verb));
+      const auto stopped = machine::stop(context.home(), id, options->stop, options->verb);
+      guest::end_shared_connections(context.home(), id);
+      return outcome_of_stop(id, stopped);
     });
   };
 }

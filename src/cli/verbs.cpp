@@ -28,6 +28,12 @@ constexpr std::array verbs = {
     Verb{"logs", "", "print the console's log of a machine", Faces::both, declare_logs},
     Verb{"events", "", "print what happened to machines", Faces::meros, declare_events},
     Verb{"console", "", "attach to the serial console of a machine", Faces::both, declare_console},
+    Verb{"connect", "", "open a shell in a machine", Faces::meros, declare_connect},
+    Verb{"exec", "", "run a command in a machine", Faces::meros, declare_exec},
+    Verb{"push", "", "copy files into a machine's shared directory", Faces::meros, declare_push},
+    Verb{"pull", "", "copy files from a machine's shared directory", Faces::meros, declare_pull},
+    Verb{"cp", "", "copy files into or from a machine", Faces::meros, declare_cp},
+    Verb{"ssh-config", "", "print what ssh needs to reach machines by name", Faces::meros, declare_ssh_config},
     Verb{"wait", "", "wait until machines are in a state", Faces::meros, declare_wait},
     Verb{"supervise", "", "run a machine in the foreground", Faces::meros, declare_supervise},
     Verb{"gc", "", "mend what a crash left behind", Faces::meros, declare_gc},
@@ -38,6 +44,10 @@ constexpr std::array verbs = {
     Verb{"version", "", "print the version", Faces::both, declare_version},
 };
 
+constexpr std::array hidden_verbs = {
+    Verb{"dial", "", "pass ssh a connection to a machine", Faces::meros, declare_dial},
+};
+
 }  // namespace
 
 std::vector<Verb> verbs_of(machine::Face face) {
@@ -46,6 +56,12 @@ std::vector<Verb> verbs_of(machine::Face face) {
   for (const auto& verb : verbs)
     if (verb.faces != other) ours.push_back(verb);
   return ours;
+}
+
+std::optional<Verb> hidden_verb(std::string_view name) {
+  for (const auto& verb : hidden_verbs)
+    if (verb.name == name) return verb;
+  return std::nullopt;
 }
 
 }  // namespace meros::cli
