@@ -78,10 +78,19 @@ Fd only_descriptor(Answer answer) {
   return std::move(answer.descriptors.front());
 }
 
+HostError another_users() {
+  return HostError("the network belongs to another user", "run it with sudo, or as that user");
+}
+
 std::optional<Fd> connect_to(const fs::path& directory) {
   const Fd fd(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return std::nullopt;
-  return connect_unix(fd, socket_name);
+  try {
+    return connect_unix(fd, socket_name);
+  } catch (const SystemError& e) {
+    if (e.error_number() == EACCES) throw another_users();
+    throw;
+  }
 }
 
 // The namespace of a holder that was killed: by its name, or from somebody who is in it.
@@ -152,8 +161,10 @@ void end_holder(const fs::path& directory) {
   const auto owner = pin_lock_owner(lock);
   if (!owner) return;
   for (const int signal : {SIGTERM, SIGKILL}) {
-    if (::syscall(SYS_pidfd_send_signal, owner->pidfd.get(), signal, nullptr, 0) != 0 && errno != ESRCH)
+    if (::syscall(SYS_pidfd_send_signal, owner->pidfd.get(), signal, nullptr, 0) != 0 && errno != ESRCH) {
+      if (errno == EPERM) throw another_users();
       throw_errno(fmt::format("cannot end the network's holder (pid {})", owner->pid));
+    }
     if (wait_for(owner->pidfd, POLLIN, Deadline::after(time_after_sigterm).poll_timeout()) != 0) return;
   }
   throw BusyError(fmt::format("the network's holder (pid {}) does not end", owner->pid));

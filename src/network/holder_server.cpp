@@ -186,8 +186,10 @@ void HolderServer::on_signal() {
 void HolderServer::accept_client() {
   Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (!socket) return;
+  // Under sudo the socket belongs to the caller, who must not have root's rights by it. In a user namespace root cannot
+  // be told from strangers, but these cannot open the socket. Closing it is the answer.
   const uid_t peer = peer_of(socket).uid;
-  if (peer != ::geteuid() && peer != 0) return;  // closing it is the answer
+  if (live_.rights() == Rights::root && peer != ::geteuid()) return;
   connections_.push_back({std::move(socket), LineReader(max_request)});
 }
 

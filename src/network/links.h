@@ -10,7 +10,7 @@
 
 namespace meros::network {
 
-// Once for a namespace: forwards IPv4, no IPv6, bridged frames pass by the IP hooks, which would drop them.
+// Of the namespace: forwards IPv4, no IPv6, bridged frames pass by the IP hooks, which would drop them.
 void set_sysctls(const NetworkNamespace& network);
 
 // For each bridge of the host that is in the spec: a veth from it into the namespace, where an end of the same name

@@ -75,7 +75,6 @@ bool answers_now(const Fd& socket, std::string_view question, std::uint16_t id) 
 
 LiveNetwork::LiveNetwork(Names names, NetworkNamespace network, Rights rights)
     : names_(std::move(names)), network_(std::move(network)), rights_(rights), relay_(network_) {
-  set_sysctls(network_);
   if (rights_ == Rights::root) rules_watch_.emplace();
 }
 
@@ -84,6 +83,7 @@ std::vector<std::string> LiveNetwork::apply(const NetworkSpec& spec) {
   const bool joins_host = std::ranges::any_of(spec.bridges, [](const auto& bridge) { return !bridge.auto_create; });
   if (joins_host && rights_ != Rights::root)
     throw HostError("joining a bridge of the host (auto_create: false) needs root", "run it with sudo");
+  set_sysctls(network_);  // each time: a module that brings some may have been loaded meanwhile
   const HostFacts host = look_at_host();
   std::vector<std::string> warnings;
   uplink_ = settle_uplink(spec, host, warnings);
@@ -217,12 +217,12 @@ std::vector<pid_t> LiveNetwork::children() const {
 void LiveNetwork::watch(Watches& watches) {
   watches.add(host_watch_.fd().get(), POLLIN, [this](short) {
     host_watch_.drain();
-    look_at_host_ = Deadline::after(time_to_settle);
+    look_at_host_ = look_at_host_.at_most(time_to_settle);
   });
   if (rules_watch_)
     watches.add(rules_watch_->fd().get(), POLLIN, [this](short) {
       rules_watch_->drain();
-      look_at_rules_ = Deadline::after(time_to_settle);
+      look_at_rules_ = look_at_rules_.at_most(time_to_settle);
     });
   relay_.watch(watches);
   for (auto& [bridge, dns] : dnsmasqs_)

@@ -22,7 +22,7 @@ void keep_alive(const Fd& socket) {
   if (::setsockopt(socket.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) != 0) throw_errno("cannot set keep-alive");
 }
 
-socklen_t size_of(const sockaddr_storage& address) {
+socklen_t length_of(const sockaddr_storage& address) {
   return address.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
 }
 
@@ -44,7 +44,7 @@ void Stream::connect_next() {
     host_ = Fd(::socket(target.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!host_) continue;
     keep_alive(host_);
-    if (::connect(host_.get(), reinterpret_cast<const sockaddr*>(&target), size_of(target)) == 0) {
+    if (::connect(host_.get(), reinterpret_cast<const sockaddr*>(&target), length_of(target)) == 0) {
       connected_ = true;
       return;
     }

@@ -168,6 +168,18 @@ TEST_P(Holders, SayWhyADialFails) {
   }
 }
 
+// Without root's way to the socket: the file is its owner's alone.
+TEST_P(Holders, TurnAwayOtherUsers) {
+  apply(lab_);
+  try {
+    as_stranger("lab");
+    FAIL() << "a stranger was let in";
+  } catch (const HostError& e) {
+    EXPECT_EQ(e.message(), "the network belongs to another user");
+    EXPECT_EQ(e.hint(), "run it with sudo, or as that user");
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(, Holders, both_callers, name_of_caller);
 
 }  // namespace

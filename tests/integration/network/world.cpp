@@ -203,8 +203,24 @@ HolderPlace World::place(const std::string& constellation) const {
   return {directory(constellation), supervisor_program(), inhabitants_};
 }
 
-std::vector<Fd> World::as_caller(const std::function<std::vector<Fd>(std::vector<std::string>& words)>& work,
-                                 std::vector<std::string>* words) const {
+std::vector<Fd> World::as_caller(const Work& work, std::vector<std::string>* words) const {
+  return as_user(is_root() ? std::nullopt : std::optional(ordinary_user()), work, words);
+}
+
+void World::as_stranger(const std::string& constellation) {
+  const Command::Credentials stranger{ordinary_user().uid + 1, ordinary_user().gid + 1, {}};
+  as_user(
+      stranger,
+      [&](std::vector<std::string>& said) -> std::vector<Fd> {
+        Collector reporter(said);
+        network::remove_network(place(constellation), reporter);
+        return {};
+      },
+      nullptr);
+}
+
+std::vector<Fd> World::as_user(const std::optional<Command::Credentials>& user, const Work& work,
+                               std::vector<std::string>* words) const {
   SocketPair pair = make_socket_pair();
   const pid_t child = ::fork();
   if (child == 0) {
@@ -212,7 +228,7 @@ std::vector<Fd> World::as_caller(const std::function<std::vector<Fd>(std::vector
     std::vector<Fd> given;
     std::vector<std::string> said;
     try {
-      if (!is_root()) become(ordinary_user());
+      if (user) become(*user);
       given = work(said);
       answer["words"] = said;
     } catch (const Error& e) {

@@ -53,6 +53,9 @@ class World : public testing::Test {
   Fd dial(const std::string& constellation, const std::string& address, std::uint16_t port);
   network::NetworkNamespace network_of(const std::string& constellation);
 
+  // Tries to remove the network as a user who has nothing to do with it.
+  void as_stranger(const std::string& constellation);
+
   // Starts a program in the namespace, as the caller, and lets it run.
   pid_t spawn_inside(const std::string& constellation, const std::vector<std::string>& argv);
 
@@ -68,8 +71,10 @@ class World : public testing::Test {
 
  private:
   network::HolderPlace place(const std::string& constellation) const;
-  std::vector<Fd> as_caller(const std::function<std::vector<Fd>(std::vector<std::string>& words)>& work,
-                            std::vector<std::string>* words = nullptr) const;
+  using Work = std::function<std::vector<Fd>(std::vector<std::string>& words)>;
+  std::vector<Fd> as_caller(const Work& work, std::vector<std::string>* words = nullptr) const;
+  std::vector<Fd> as_user(const std::optional<Command::Credentials>& user, const Work& work,
+                          std::vector<std::string>* words) const;
 
   network::Rights rights_;
   std::unique_ptr<NetworkNamespace> host_;
