@@ -105,7 +105,7 @@ complete -c meros -n '__fish_seen_subcommand_from create' -l append -x -d 'more 
 complete -c meros -n '__fish_seen_subcommand_from create' -l rootfs -r -F -d 'the root disk that is copied (default: the template)'
 complete -c meros -n '__fish_seen_subcommand_from create' -l read-only -d 'the guest cannot write to its root disk'
 complete -c meros -n '__fish_seen_subcommand_from create' -l disk -r -F -d 'one more disk, used where it is; may be given several times'
-complete -c meros -n '__fish_seen_subcommand_from create' -l bridge -x -a '(path basename (path dirname /sys/class/net/*/bridge) 2>/dev/null)' -d 'the host\'s bridge that it joins'
+complete -c meros -n '__fish_seen_subcommand_from create' -l bridge -x -a '(path basename (path dirname /sys/class/net/*/bridge) 2>/dev/null)' -d 'the host\'s bridge that it joins (default: a network of meros, with DHCP)'
 complete -c meros -n '__fish_seen_subcommand_from create' -l no-network -d 'no network interface'
 complete -c meros -n '__fish_seen_subcommand_from create' -l guest-ip -x -d 'its address, given on the kernel command line'
 complete -c meros -n '__fish_seen_subcommand_from create' -l gateway-ip -x -d 'its gateway (default: the bridge\'s address)'

@@ -11,6 +11,7 @@
 #include "cli/format.h"
 #include "constellation/found.h"
 #include "constellation/record.h"
+#include "machine/default_network.h"
 
 namespace meros::cli {
 namespace {
@@ -85,6 +86,9 @@ LoadedConstellation load_constellation(Context& context, const std::string& targ
   loaded.manifest = constellation::load_manifest(loaded.place, context.reporter());
   if (loaded.manifest.constellation.empty()) loaded.manifest.constellation = loaded.place.name;
   check_name(loaded.manifest.constellation, "constellation name");
+  if (loaded.manifest.constellation == machine::default_network_name)
+    throw InvalidError("a constellation cannot be called 'default': that is the network of what 'meros create' makes",
+                       "rename its directory");
   return loaded;
 }
 

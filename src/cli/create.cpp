@@ -39,12 +39,7 @@ machine::CreateRequest request_of(const Context& context, const Options& options
   if (request.driver == "auto" && request.binary) request.driver = options.firecracker ? "firecracker" : "qemu";
   request.network = !options.no_network;
   if (options.no_network && request.bridge) throw UsageError("--bridge and --no-network exclude each other");
-  if (request.network && !request.bridge) {
-    if (context.face() == machine::Face::meros)
-      throw UsageError("one of --bridge and --no-network is needed",
-                       "pass --bridge with the name of a bridge of this host, or --no-network");
-    request.bridge = "docker0";
-  }
+  if (request.network && !request.bridge && context.face() == machine::Face::mergenc) request.bridge = "docker0";
   return request;
 }
 
@@ -56,7 +51,7 @@ int create(Context& context, Options& options) {
     return exit_done;
   }
   std::string line = fmt::format("created {} ({}", config.name, config.driver);
-  if (config.network && !config.network->guest_ip.empty()) line += ", " + config.network->guest_ip;
+  if (const auto* nic = config.main_nic(); nic != nullptr && !nic->guest_ip.empty()) line += ", " + nic->guest_ip;
   context.out().write(printable(line) + ")\n");
   return exit_done;
 }
@@ -106,8 +101,9 @@ void add_network_options(CLI::App& app, Options& options, machine::Face face) {
   constexpr auto group = "Network";
   auto& request = options.request;
   app.add_option("--bridge", request.bridge,
-                 face == machine::Face::mergenc ? "the host's bridge that it joins (default: docker0)"
-                                                : "the host's bridge that it joins")
+                 face == machine::Face::mergenc
+                     ? "the host's bridge that it joins (default: docker0)"
+                     : "the host's bridge that it joins (default: a network of meros, with DHCP)")
       ->option_text("BRIDGE")
       ->group(group);
   app.add_flag("--no-network", options.no_network, "no network interface")->group(group);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "machine/default_network.h"
 #include "machine/state.h"
 #include "machine/vmm_user.h"
 #include "network/holder.h"
@@ -98,10 +99,7 @@ std::string choose_tap(const Home& home, const CreateRequest& request, const std
 }  // namespace
 
 std::optional<NetworkConfig> choose_network(const Home& home, const CreateRequest& request) {
-  if (!request.network || !request.network_name.empty()) return std::nullopt;
-  if (!request.bridge)
-    throw UsageError(fmt::format("where does machine '{}' belong?", request.name),
-                     "pass --bridge NAME to join a bridge of this host, or --no-network");
+  if (!request.network || !request.bridge) return std::nullopt;
   NetworkConfig network;
   network.bridge = *request.bridge;
   const auto link = meros::network::find_link(network.bridge);
@@ -191,6 +189,7 @@ Namespaces ensure_network(const Home& home, const Config& config, const VerbOpti
   ensure_tap(config);
   if (config.network_name.empty()) return {};
   Holder holder = ensure_holder(home, config.network_name, *options.reporter);
+  if (config.owner.constellation.empty()) holder.apply(default_network(home), *options.reporter);
   return {holder.network_namespace(), holder.user_namespace()};
 }
 

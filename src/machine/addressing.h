@@ -11,8 +11,8 @@
 
 namespace meros::machine {
 
-// Nothing for --no-network. NotFoundError for a missing bridge, InvalidError for an address that does not fit,
-// BusyError for an address or a TAP that another machine has.
+// Nothing for --no-network, and for a machine that joins no bridge of the host. NotFoundError for a missing bridge,
+// InvalidError for an address that does not fit, BusyError for an address or a TAP that another machine has.
 std::optional<NetworkConfig> choose_network(const Home& home, const CreateRequest& request);
 
 // BusyError where another machine has the address, the TAP or the MAC. choose_network asks too; create asks again under

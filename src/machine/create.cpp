@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "machine/addressing.h"
 #include "machine/choices.h"
+#include "machine/default_network.h"
 #include "machine/disks.h"
 #include "machine/events.h"
 #include "machine/kernel_args.h"
@@ -97,6 +98,10 @@ std::vector<DiskConfig> disks_in_place(const CreateRequest& request) {
   return disks;
 }
 
+bool joins_default(const CreateRequest& request) {
+  return request.network && !request.bridge && request.network_name.empty();
+}
+
 // Everything that can be refused without touching the disk.
 Config describe(const Home& home, const CreateRequest& request, const Templates& templates) {
   Config config;
@@ -119,7 +124,7 @@ Config describe(const Home& home, const CreateRequest& request, const Templates&
     config.kernel = home.face == Face::mergenc ? "vmlinux.bin" : "kernel";
   }
   config.network = choose_network(home, request);
-  config.network_name = request.network_name;
+  config.network_name = joins_default(request) ? default_network_name : request.network_name;
   config.nics = request.nics;
   config.firmware = request.firmware.value_or(vmm::Firmware::none);
   for (const auto& cdrom : request.cdroms) config.cdroms.push_back(existing(cdrom, "cdrom").string());
@@ -229,6 +234,9 @@ Config create(const Home& home, const CreateRequest& request, const VerbOptions&
     if (config.network) {
       addresses = lock_addresses(home, options);
       require_network_free(home, id, *config.network);
+    } else if (joins_default(request)) {
+      addresses = lock_addresses(home, options);
+      config.nics = {join_default_network(home, request)};
     }
     if (fs::exists(config.volume))
       throw BusyError(fmt::format("it exists already ('{}')", config.volume.string()),

@@ -1,13 +1,19 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "base/error.h"
 #include "base/lock.h"
+#include "base/text.h"
 #include "machine/addressing.h"
+#include "machine/default_network.h"
 #include "machine/leftovers.h"
 #include "machine/lifecycle.h"
 #include "machine/new_volume.h"
+#include "machine/state.h"
 #include "machine/verb_lock.h"
+#include "network/holder.h"
 #include "network/tap.h"
 
 namespace fs = std::filesystem;
@@ -51,6 +57,23 @@ std::vector<std::string> remove_orphaned_taps(const Home& home) {
   return done;
 }
 
+// Networks whose holder was killed, and in which no machine runs.
+std::vector<std::string> remove_orphaned_networks(const Home& home, Reporter& reporter) {
+  std::vector<std::string> done;
+  std::error_code error;  // no directory: there are no networks
+  std::set<std::string> used;
+  for (const auto& status : status_of_all(home))
+    if (status.supervisor_pid != 0 && status.config) used.insert(status.config->network_name);
+  for (fs::directory_iterator entry(home.data_dir / "networks", error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!is_valid_name(name) || used.contains(name) || meros::network::Holder::find(entry->path())) continue;
+    meros::network::remove_network({entry->path(), home.supervisor, {}}, reporter);
+    done.push_back(fmt::format("removed the network '{}', whose holder was killed", name));
+  }
+  return done;
+}
+
 }  // namespace
 
 void remove(const Home& home, const MachineId& id, const StopOptions& stop, const VerbOptions& options) {
@@ -64,6 +87,9 @@ void remove(const Home& home, const MachineId& id, const StopOptions& stop, cons
     stop_locked(home, id, stop);
     if (config) remove_tap(*config);
     discard_volume(home, id);
+    if (!config || config->network_name != default_network_name) return;
+    const auto addresses = lock_addresses(home, options);
+    leave_default_network(home, *options.reporter);
   } catch (Error& e) {
     e.add_context(fmt::format("cannot delete '{}'", id.to_string()));
     throw;
@@ -78,6 +104,8 @@ std::vector<std::string> collect_garbage(const Home& home, const VerbOptions& op
     remove_directory(leftover.path);
     done.push_back(fmt::format("removed '{}', which a killed verb left", leftover.path.string()));
   }
+  const auto networks = remove_orphaned_networks(home, *options.reporter);
+  done.insert(done.end(), networks.begin(), networks.end());
   for (const auto& id : list_machines(home)) {
     const auto lock = try_lock_verb(home, id, options);
     if (!lock) continue;

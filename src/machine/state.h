@@ -66,8 +66,8 @@ struct Status {
 };
 // Asks files and locks only, never a VMM.
 Status status_of(const Home& home, const MachineId& id);
-// Of all machines, or of those that are starting, running, paused or stopping: of the others the config is then not even
-// read.
+// Of all machines, or of those that are starting, running, paused or stopping: of the others the config is then not
+// even read.
 enum class Which { all, alive };
 std::vector<Status> status_of_all(const Home& home, Which which = Which::all);
 nlohmann::json to_json(const Status& status);

@@ -55,7 +55,7 @@ void wait_for_end(const fs::path& volume, const LockOwner& owner) {
 
 // `stop --force` does not queue behind a `stop` that is waiting for the guest: it is there to end just that.
 std::optional<FileLock> lock_for_stop(const Home& home, const MachineId& id, const StopOptions& stop,
-                                         const VerbOptions& options) {
+                                      const VerbOptions& options) {
   if (stop.force) {
     if (auto lock = try_lock_verb(home, id, options)) return lock;
     if (verb_in_progress(home, id) == "stop") return std::nullopt;

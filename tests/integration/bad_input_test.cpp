@@ -126,9 +126,10 @@ TEST_F(BadInput, ValuesThatAreNone) {
                  ExitCode::invalid, "warp"));
 }
 
-TEST_F(BadInput, NoNetworkAndNoBridge) {
-  EXPECT_TRUE(fails_with(home().meros({"create", "web", "--kernel", kernel_of(Guest::halt)}), ExitCode::usage,
-                         "one of --bridge and --no-network is needed"));
+TEST_F(BadInput, AnAddressOutsideTheDefaultNetwork) {
+  EXPECT_TRUE(fails_with(home().meros({"create", "web", "--kernel", kernel_of(Guest::halt), "--guest-ip", "10.1.1.1"}),
+                         ExitCode::invalid,
+                         "address 10.1.1.1 is not one for a machine in the network 'default' (10.213.0.1/24)"));
 }
 
 TEST_F(BadInput, AKernelThatIsNone) {

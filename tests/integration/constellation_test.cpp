@@ -13,7 +13,6 @@ namespace fs = std::filesystem;
 namespace meros::test {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -224,6 +223,36 @@ TEST_P(EachConstellation, TheSecondDirectoryOfOneNameIsRefused) {
       fails_with(home().meros({"init", twin.string()}), ExitCode::busy, "constellation 'lab' is deployed from"));
 }
 
+class EachCreated : public EachConstellation {
+ protected:
+  void TearDown() override {
+    if (!IsSkipped()) home().meros({"delete", "--all", "--force", "--yes"});
+    EachConstellation::TearDown();
+  }
+  std::vector<std::string> arguments(const std::string& name, std::vector<std::string> more = {}) const {
+    auto all = create_arguments(name, vmm(), Guest::halt, std::move(more));
+    std::erase(all, "--no-network");
+    return all;
+  }
+};
+
+TEST_P(EachCreated, JoinsTheDefaultNetworkWithoutABridge) {
+  EXPECT_THAT(must(arguments("one")), HasSubstr("10.213.0.2"));
+  EXPECT_THAT(must(arguments("two", {"--guest-ip", "10.213.0.77"})), HasSubstr("10.213.0.77"));
+  EXPECT_TRUE(fails_with(home().meros(arguments("three", {"--guest-ip", "10.213.0.2"})), ExitCode::busy,
+                         "address 10.213.0.2 is taken by machine 'one'"));
+  must({"start", "one", "two"});
+  EXPECT_TRUE(comes_to_say("one", ready_line));
+  const std::string links = must({"enter", "default", "--", "ip", "-br", "link"});
+  EXPECT_THAT(links, HasSubstr(get<std::string>(info("one").at("network"), "tap")));
+  EXPECT_THAT(links, HasSubstr(get<std::string>(info("two").at("network"), "tap")));
+  must({"delete", "one", "--yes"});
+  EXPECT_EQ(state_of("two"), "running");
+  must({"delete", "two", "--yes"});
+  EXPECT_TRUE(fails_with(home().meros({"enter", "default", "--", "true"}), ExitCode::not_found, ""));
+}
+
+MEROS_ON_EACH_VMM(EachCreated);
 MEROS_ON_EACH_VMM(EachConstellation);
 
 }  // namespace

@@ -88,12 +88,8 @@ TEST(Program, RefusesWhatItDoesNotUnderstand) {
   EXPECT_EQ(place.meros({"completion", "csh"}).code, 2);
 }
 
-TEST(Program, AsMerosAsksForANetworkOrNone) {
+TEST(Program, TakesABridgeOrNoNetworkButNotBoth) {
   const Place place;
-  EXPECT_EQ(place.meros({"create", "web"}),
-            (Ran{2, "",
-                 "meros: one of --bridge and --no-network is needed\n"
-                 "hint: pass --bridge with the name of a bridge of this host, or --no-network\n"}));
   EXPECT_EQ(place.meros({"create", "web", "--bridge", "br0", "--no-network"}).code, 2);
 }
 
