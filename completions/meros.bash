@@ -39,7 +39,7 @@ _meros() {
     --recreate) :; return ;;
   esac
   case $verb in
-    image) seconds='fetch' ;;
+    image) seconds='fetch ls rm prune' ;;
   esac
   if [[ -n $seconds ]]; then
     if ((COMP_CWORD == i + 1)); then COMPREPLY=($(compgen -W "$seconds" -- "$cur")); return; fi
@@ -47,7 +47,7 @@ _meros() {
   fi
   case $verb in
     '')
-      if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W 'new validate plan init up shutdown down enable disable enter build create start stop restart pause resume delete rm ps list info logs events console connect exec push pull cp ssh-config wait supervise gc image schema doctor completion version' -- "$cur")); return; fi
+      if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W 'new validate build plan init up shutdown down enable disable enter create start stop restart pause resume delete rm ps list info logs events console connect exec push pull cp ssh-config wait supervise gc image schema doctor completion version' -- "$cur")); return; fi
       ;;
     'new')
       options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
@@ -56,6 +56,10 @@ _meros() {
     'validate')
       options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return; fi
+      ;;
+    'build')
+      options='-h --help --rootfs-only --rootfs-img --no-cache --pull --mirror --keyring -j --jobs -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
       ;;
     'plan')
       options='-h --help --recreate --exit-code -o --output --data-dir -y --yes -v --verbose --debug'
@@ -79,10 +83,6 @@ _meros() {
       ;;
     'enter')
       options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
-      if [[ $cur != -* ]]; then :; return; fi
-      ;;
-    'build')
-      options='-h --help --rootfs-only --rootfs-img --no-cache --pull --mirror --keyring -j --jobs -o --output --data-dir -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then :; return; fi
       ;;
     'create')
@@ -169,6 +169,16 @@ _meros() {
       ;;
     'image fetch')
       options='-h --help --kernel-url --rootfs-url --kernel-sha256 --rootfs-sha256 --force -o --output --data-dir -y --yes -v --verbose --debug'
+      ;;
+    'image ls')
+      options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
+      ;;
+    'image rm')
+      options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    'image prune')
+      options='-h --help --all -o --output --data-dir -y --yes -v --verbose --debug'
       ;;
     'schema')
       options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'

@@ -84,8 +84,7 @@ class Build {
         title_(spec_.constellation + "/" + spec_.machine) {}
 
   BuildResult result() {
-    const Held mine =
-        cache_.hold(fmt::format("image-{}-{}", spec_.constellation, spec_.machine), Hold::make, reporter_);
+    const Held mine = cache_.hold(image_lock(spec_.constellation, spec_.machine), Hold::make, reporter_);
     keys_ = ensure_keys(options_.home.data_dir / "ssh_keys", spec_.constellation, spec_.machine);
     inputs_ = digests_of(spec_, keys_);
     if (auto built = up_to_date()) return {std::move(*built), true, {}};

@@ -99,12 +99,15 @@ fs::path disk_file(const fs::path& images_dir, const std::string& constellation,
 
 std::optional<Built> read_built(const fs::path& images_dir, const std::string& constellation,
                                 const std::string& machine) {
-  const fs::path path = disk_file(images_dir, constellation, machine, ".json");
+  return read_built_file(disk_file(images_dir, constellation, machine, ".json"));
+}
+
+std::optional<Built> read_built_file(const fs::path& path) {
   const auto text = read_file_if_exists(path, largest_file);
   if (!text) return std::nullopt;
   try {
     Built built = built_from(parse_json(*text, path.string()));
-    if (!fs::exists(images_dir / built.rootfs)) return std::nullopt;
+    if (!fs::exists(path.parent_path() / built.rootfs)) return std::nullopt;
     return built;
   } catch (InvalidError& e) {
     e.add_context(fmt::format("cannot read '{}'", path.string()));

@@ -57,6 +57,8 @@ std::filesystem::path disk_file(const std::filesystem::path& images_dir, const s
 // of ours, or of a newer meros.
 std::optional<Built> read_built(const std::filesystem::path& images_dir, const std::string& constellation,
                                 const std::string& machine);
+// The same by the file's path.
+std::optional<Built> read_built_file(const std::filesystem::path& path);
 // Replaces the file.
 void write_built(const std::filesystem::path& images_dir, const Built& built);
 

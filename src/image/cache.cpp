@@ -67,12 +67,20 @@ Cache::Cache(fs::path directory) : directory_(std::move(directory)) {
   make_directories(log_directory(), 0700);
 }
 
+std::string entry_name(const std::string& stage, const std::string& hash) {
+  return fmt::format("{}-{}", stage, hash.substr(0, digits_in_names));
+}
+
+std::string image_lock(const std::string& constellation, const std::string& machine) {
+  return fmt::format("image-{}-{}", constellation, machine);
+}
+
 fs::path Cache::entry(const std::string& stage, const std::string& hash) const {
-  return directory_ / fmt::format("{}-{}", stage, hash.substr(0, digits_in_names));
+  return directory_ / entry_name(stage, hash);
 }
 
 fs::path Cache::unfinished(const std::string& stage, const std::string& hash) const {
-  return directory_ / fmt::format("{}{}-{}", unfinished_prefix, stage, hash.substr(0, digits_in_names));
+  return directory_ / (std::string(unfinished_prefix) + entry_name(stage, hash));
 }
 
 Fd Cache::open_lock_file(const std::string& name) const {

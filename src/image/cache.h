@@ -59,6 +59,11 @@ class Cache {
   std::filesystem::path directory_;
 };
 
+// "base-0123…": what the entry of a stage is called.
+std::string entry_name(const std::string& stage, const std::string& hash);
+// The name of the lock of a machine's image.
+std::string image_lock(const std::string& constellation, const std::string& machine);
+
 // For `image ls`.
 struct CacheEntry {
   std::string name;   // "base-0123…"
