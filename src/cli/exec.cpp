@@ -67,6 +67,7 @@ class MarkedLines {
   }
   void print(std::size_t machine, int descriptor, std::string_view line) {
     if (descriptor != 1) {
+      if (line.ends_with('\r')) line.remove_suffix(1);  // ssh's own messages
       context_.print_line(marks_[machine] + printable_lines(line));
       return;
     }
