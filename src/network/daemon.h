@@ -20,6 +20,7 @@ class Daemon {
     std::string input;
   };
   Daemon(std::string name, std::function<Start()> describe);
+  ~Daemon() = default;
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 

@@ -31,7 +31,7 @@ struct VethEnd {
 struct Route {
   Ipv4Network to;  // prefix 0: the default route
   Ipv4 via;        // 0: the link itself
-  int link;
+  int link = 0;
   unsigned metric = 0;
   bool operator==(const Route&) const = default;
 };

@@ -27,7 +27,7 @@ struct Service {
   Ipv4 address;
   std::uint16_t port = 0;
   bool host_loopback = false;  // the host's 127.0.0.1 is tried first
-  auto operator<=>(const Service&) const = default;
+  bool operator==(const Service&) const = default;
 };
 
 class Stream;
