@@ -315,7 +315,7 @@ complete -c meros -n '__fish_seen_subcommand_from ssh-config' -a '(meros ps -a -
 complete -c meros -n __fish_use_subcommand -a wait -d 'wait until machines are in a state'
 complete -c meros -n '__fish_seen_subcommand_from wait' -s h -l help -d 'show this help'
 complete -c meros -n '__fish_seen_subcommand_from wait' -l all -d 'all machines'
-complete -c meros -n '__fish_seen_subcommand_from wait' -l for -x -a 'running stopped' -d 'running or stopped'
+complete -c meros -n '__fish_seen_subcommand_from wait' -l for -x -a 'running stopped' -d 'running, stopped, ready, or text:WORDS that the console is to say'
 complete -c meros -n '__fish_seen_subcommand_from wait' -l timeout -x -d 'how long to wait; after it the exit status is 124 (default: for ever)'
 complete -c meros -n '__fish_seen_subcommand_from wait' -s o -l output -x -a 'table json yaml' -d 'how to print data: table, json or yaml'
 complete -c meros -n '__fish_seen_subcommand_from wait' -l data-dir -x -a '(__fish_complete_directories)' -d 'where machines live (default: $MEROS_DATA_DIR, else ./data)'

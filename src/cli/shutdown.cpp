@@ -20,8 +20,8 @@ struct Options {
 // Nothing is left that would have to be known of it.
 void forget_if_gone(const machine::Home& home, const std::string& name) {
   const auto record = constellation::read_record(home, name);
-  if (record && !record->enabled && constellation::find(home, name).machines.empty())
-    constellation::forget_record(home, name);
+  if (record && record->enabled) return;
+  if (constellation::find(home, name).machines.empty()) constellation::forget_record(home, name);
 }
 
 int shut_down(Context& context, Options& options) {

@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/state_text.h"
 #include "cli/targets.h"
+#include "constellation/readiness.h"
 #include "guest/directory_watch.h"
 #include "machine/state.h"
 
@@ -21,7 +22,11 @@ namespace {
 // Changes that no descriptor tells of are seen this late.
 constexpr auto look_again = std::chrono::milliseconds(250);
 
-enum class Goal { running, stopped };
+struct Goal {
+  enum class Kind { running, stopped, ready, text };
+  Kind kind;
+  std::string text;  // that the console is to say
+};
 
 struct Options {
   Targets targets;
@@ -30,14 +35,17 @@ struct Options {
 };
 
 Goal parse_goal(const std::string& text) {
-  if (text == "running") return Goal::running;
-  if (text == "stopped") return Goal::stopped;
+  constexpr std::string_view says = "text:";
+  if (text == "running") return {Goal::Kind::running, {}};
+  if (text == "stopped") return {Goal::Kind::stopped, {}};
+  if (text == "ready") return {Goal::Kind::ready, {}};
+  if (text.starts_with(says) && text.size() > says.size()) return {Goal::Kind::text, text.substr(says.size())};
   throw UsageError(fmt::format("--for: '{}' is not something to wait for", printable(text)),
-                   "it is running or stopped");
+                   "it is running, stopped, ready, or text: and what the console is to say");
 }
 
-bool is_reached(machine::State state, Goal goal) {
-  return goal == Goal::running ? state == machine::State::running : !is_alive(state);
+bool is_reached(machine::State state, const Goal& goal) {
+  return goal.kind == Goal::Kind::running ? state == machine::State::running : !is_alive(state);
 }
 
 // Until its files change, its supervisor ends, or a moment passed.
@@ -50,7 +58,26 @@ void wait_for_change(guest::DirectoryWatch& watch, const std::filesystem::path& 
   watch.clear();
 }
 
-void wait_for(Context& context, const machine::MachineId& id, Goal goal, Deadline deadline) {
+// As its manifest means it.
+constellation::Ready readiness_of(Context& context, const machine::MachineId& id, const Goal& goal) {
+  constellation::Ready ready;
+  if (goal.kind == Goal::Kind::text) {
+    ready.by = constellation::Ready::By::console;
+    ready.text = goal.text;
+    return ready;
+  }
+  const auto said = constellation::ready_of(context.home(), id);
+  if (!said)
+    throw InvalidError(fmt::format("no manifest says when machine '{}' is ready", id.to_string()),
+                       "wait for running, or for text: and what its console says");
+  return *said;
+}
+
+void wait_for(Context& context, const machine::MachineId& id, const Goal& goal, Deadline deadline) {
+  if (goal.kind == Goal::Kind::ready && !is_alive(machine::status_of(context.home(), id).state))
+    throw Error(fmt::format("machine '{}' does not run", id.to_string()), "start it first");
+  if (goal.kind == Goal::Kind::ready || goal.kind == Goal::Kind::text)
+    return constellation::wait_until_ready(context.home(), id, readiness_of(context, id, goal), deadline);
   const auto volume = machine::volume_of(context.home(), id);
   guest::DirectoryWatch watch;
   watch.add(volume.string());
@@ -78,7 +105,9 @@ int wait_for_all(Context& context, const Options& options) {
 Action declare_wait(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   add_targets(app, options->targets);
-  app.add_option("--for", options->goal, "running or stopped")->option_text("STATE")->required();
+  app.add_option("--for", options->goal, "running, stopped, ready, or text:WORDS that the console is to say")
+      ->option_text("STATE")
+      ->required();
   app.add_option_function<std::string>(
          "--timeout", [options](const std::string& text) { options->timeout = parse_seconds(text, "--timeout"); },
          "how long to wait; after it the exit status is 124 (default: for ever)")

@@ -66,22 +66,6 @@ std::string_view to_string(FileSystem file_system) {
   return "";
 }
 
-std::string Ready::to_string() const {
-  switch (by) {
-    case By::none:
-      return "none";
-    case By::ssh:
-      return "ssh";
-    case By::tcp:
-      return fmt::format("tcp:{}", port);
-    case By::console:
-      return "console:" + text;
-    case By::exec:
-      return "exec:" + text;
-  }
-  return "";
-}
-
 Position Written::of(std::string_view field) const {
   const auto found = fields.find(field);
   return found == fields.end() ? at : found->second;

@@ -94,6 +94,9 @@ struct Ready {
   std::string to_string() const;  // as it is written in the manifest
 };
 
+// The text of the manifest's field; nothing for one that says nothing.
+std::optional<Ready> parse_ready(std::string_view text);
+
 struct Machine {
   std::string name;
   std::string group;   // its key in the manifest: "web" of "web-2"; the same as `name` without a count

@@ -186,24 +186,6 @@ void read_release(Reading& reading, const Value& value, MachineDraft& machine) {
   if (text) machine.release = *text;
 }
 
-std::optional<Ready> parse_ready(std::string_view text) {
-  if (text == "none") return Ready{Ready::By::none, 0, {}};
-  if (text == "ssh") return Ready{Ready::By::ssh, 0, {}};
-  const auto colon = text.find(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  const auto kind = text.substr(0, colon);
-  const auto rest = text.substr(colon + 1);
-  if (kind == "tcp") {
-    const auto port = parse_unsigned(rest);
-    if (!port || *port < 1 || *port > 65'535) return std::nullopt;
-    return Ready{Ready::By::tcp, static_cast<std::uint16_t>(*port), {}};
-  }
-  if (rest.empty() || rest.size() > longest_command || has_control_character(rest)) return std::nullopt;
-  if (kind == "console") return Ready{Ready::By::console, 0, std::string(rest)};
-  if (kind == "exec") return Ready{Ready::By::exec, 0, std::string(rest)};
-  return std::nullopt;
-}
-
 void read_ready(Reading& reading, const Value& value, MachineDraft& machine) {
   const auto text = read_text(reading, value);
   if (!text) return;

@@ -9,11 +9,14 @@
 #include <chrono>
 
 #include "base/bounded_log.h"
+#include "base/child.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/lock.h"
 #include "base/text.h"
 #include "guest/directory_watch.h"
 #include "guest/log_reader.h"
+#include "guest/session.h"
 #include "machine/state.h"
 #include "network/holder.h"
 
@@ -122,7 +125,22 @@ class Waiting {
   }
 
   bool command_succeeds() {
-    throw InvalidError("'ready: exec' is not built in yet", "use 'ready: ssh' or 'ready: tcp:PORT'");
+    if (!ssh_greets()) return false;
+    stage_ = fmt::format("{} does not succeed in it", in_quotes(ready_.text));
+    auto target = guest::ssh_target(home_, id_, guest::find_login(home_, id_, {}), fs::read_symlink("/proc/self/exe"));
+    // Who shares a connection leaves a process behind, with our pipes.
+    target.control_path.reset();
+    Command command;
+    command.argv = guest::ssh_argv(target);
+    guest::RemoteCommand remote;
+    remote.argv = {"sh", "-c", ready_.text};
+    remote.tag = "ready";
+    command.argv.push_back(guest::remote_command_line(remote));
+    try {
+      return meros::run(std::move(command), {}, deadline_).status.success();
+    } catch (const TimeoutError&) {
+      return false;
+    }
   }
 
   // Until its files change, its supervisor ends, or a moment passed.
@@ -163,6 +181,12 @@ class Waiting {
 };
 
 }  // namespace
+
+std::optional<Ready> ready_of(const machine::Home& home, const machine::MachineId& id) {
+  const auto config = machine::read_config(machine::volume_of(home, id));
+  if (config.origin.empty()) return std::nullopt;
+  return parse_ready(get_or<std::string>(parse_json(config.origin, "origin"), "ready", "none"));
+}
 
 void wait_until_ready(const machine::Home& home, const machine::MachineId& id, const Ready& ready, Deadline deadline) {
   if (ready.by == Ready::By::none) return;

@@ -23,6 +23,14 @@ fs::path file_of(const machine::Home& home, const std::string& constellation) {
   return directory_of(home) / (constellation + ".json");
 }
 
+// What a verb that was killed while it replaced the file has left. Whoever calls this holds the lock.
+void remove_unfinished(const machine::Home& home, const std::string& constellation) {
+  const std::string unfinished = "." + constellation + ".json.";
+  std::error_code error;
+  for (fs::directory_iterator entry(directory_of(home), error), end; !error && entry != end; entry.increment(error))
+    if (entry->path().filename().string().starts_with(unfinished)) fs::remove(entry->path());
+}
+
 }  // namespace
 
 std::optional<Record> read_record(const machine::Home& home, const std::string& constellation) {
@@ -48,6 +56,7 @@ void write_record(const machine::Home& home, const std::string& constellation, c
 }
 
 void forget_record(const machine::Home& home, const std::string& constellation) {
+  remove_unfinished(home, constellation);
   fs::remove(file_of(home, constellation));
 }
 

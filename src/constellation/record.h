@@ -20,7 +20,7 @@ struct Record {
 
 std::optional<Record> read_record(const machine::Home& home, const std::string& constellation);
 void write_record(const machine::Home& home, const std::string& constellation, const Record& record);
-// No effect where there is none.
+// Call it under lock_constellation(). No effect where there is none.
 void forget_record(const machine::Home& home, const std::string& constellation);
 // All that are remembered, in name order.
 std::vector<std::string> recorded_constellations(const machine::Home& home);

@@ -111,6 +111,19 @@ TEST_P(EachConstellation, SaysThatAMachineEndedBeforeItWasReady) {
       fails_with(home().meros({"init", "lab", "--timeout", "60"}), ExitCode::failed, "'db' ended before it was ready"));
 }
 
+TEST_P(EachConstellation, IsWaitedForUntilItIsReadyOrSaysSomething) {
+  describe(machine("db", "ready: \"console:" + std::string(ready_line) + "\"") + machine("bare", "ready: none"));
+  must({"init", "lab", "--no-wait"});
+  EXPECT_EQ(must({"wait", "lab/db", "--for", "ready"}), "lab/db is ready\n");
+  EXPECT_EQ(must({"wait", "lab/bare", "--for", "ready"}), "lab/bare is ready\n");
+  EXPECT_TRUE(succeeds(home().meros({"wait", "lab/bare", "--for", "text:tiny guest"})));
+  EXPECT_TRUE(fails_with(home().meros({"wait", "lab/bare", "--for", "text:no such words", "--timeout", "0.1"}),
+                         ExitCode::timed_out, "its console did not say 'no such words'"));
+  must({"stop", "lab/db"});
+  EXPECT_TRUE(fails_with(home().meros({"wait", "lab/db", "--for", "ready"}), ExitCode::failed,
+                         "machine 'lab/db' does not run"));
+}
+
 TEST_P(EachConstellation, RestartsAMachineForAnEditOnlyWhenItIsToldTo) {
   describe(machine("web"));
   must({"init", "lab"});

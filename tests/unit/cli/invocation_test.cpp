@@ -78,7 +78,8 @@ TEST(Invocation, NeedsAVerb) {
   expect_usage(Face::meros, {}, "no verb is given", "see 'meros --help'");
   expect_usage(Face::mergenc, {"-v"}, "no verb is given", "see 'mergenc --help'");
   expect_usage(Face::meros, {"--data-dir", "start"}, "no verb is given", "see 'meros --help'");
-  expect_usage(Face::meros, {"image"}, "'image' needs to know what to do: fetch", "see 'meros image fetch --help'");
+  expect_usage(Face::meros, {"image"}, "'image' needs to know what to do: fetch, ls, rm, prune",
+               "see 'meros image fetch --help'");
 }
 
 }  // namespace

@@ -149,7 +149,7 @@ TEST(BashCompletion, CompletesVerbsOptionsAndValues) {
   EXPECT_THAT(complete({"meros", "rm", "--if"}), ElementsAre("--if-exists"));
   EXPECT_THAT(complete({"meros", "create", "--driver", ""}), ElementsAre("auto", "firecracker", "qemu"));
   EXPECT_THAT(complete({"meros", "ps", "-o", "j"}), ElementsAre("json"));
-  EXPECT_THAT(complete({"meros", "image", ""}), ElementsAre("fetch"));
+  EXPECT_THAT(complete({"meros", "image", ""}), ElementsAre("fetch", "ls", "prune", "rm"));
   EXPECT_THAT(complete({"meros", "image", "fetch", "--kernel-u"}), ElementsAre("--kernel-url"));
   EXPECT_THAT(complete({"meros", "wait", "--for", ""}), ElementsAre("running", "stopped"));
 }
