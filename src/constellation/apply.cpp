@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "constellation/readiness.h"
 #include "constellation/schedule.h"
+#include "guest/shared_connection.h"
 #include "machine/addressing.h"
 #include "network/holder.h"
 
@@ -111,9 +112,11 @@ class Application {
       case Kind::record:
         return machine::set_origin(home_, id(step), wanted_.find(step.machine)->request.origin, options_.verb);
       case Kind::stop:
+        guest::end_shared_connections(home_, id(step));
         machine::stop(home_, id(step), {}, options_.verb);
         return;
       case Kind::remove:
+        guest::end_shared_connections(home_, id(step));
         return machine::remove(home_, id(step), {}, options_.verb);
       case Kind::start:
         return start(step);

@@ -9,6 +9,7 @@
 #include "constellation/apply.h"
 #include "constellation/found.h"
 #include "constellation/schedule.h"
+#include "guest/shared_connection.h"
 #include "network/holder.h"
 
 namespace meros::constellation {
@@ -129,6 +130,7 @@ class Shutdown {
     const machine::MachineId id{constellation_, step.machine};
     if (step.kind == Kind::network) return remove_network();
     observer_.began(step);
+    guest::end_shared_connections(home_, id);
     if (step.kind == Kind::stop) return !machine::stop(home_, id, options_.stop, options_.verb).already_stopped;
     machine::remove(home_, id, options_.stop, options_.verb);
     return true;

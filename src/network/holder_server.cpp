@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 
 #include "base/descriptor_socket.h"
 #include "base/file.h"
@@ -100,9 +99,9 @@ void set_blocking(const Fd& fd) {
   if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) throw_errno("cannot set a socket to block");
 }
 
+// Who started us may be gone: then there is nobody left to tell, and the exit status is all.
 void tell(const Fd& ready, const Error& error) {
-  if (!ready || !send_line(ready, to_line({{"ok", false}, {"error", to_json(error)}})))
-    std::fprintf(stderr, "meros-supervisor: %s\n", error.what());
+  if (ready) send_line(ready, to_line({{"ok", false}, {"error", to_json(error)}}));
 }
 
 HolderOptions parse_options(const std::vector<std::string>& arguments) {
