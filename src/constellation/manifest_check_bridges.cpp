@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "constellation/manifest_check.h"
+#include "network/names.h"
 #include "network/tap.h"
 
 namespace meros::constellation {
@@ -64,12 +65,15 @@ void check_name_of(Reading& reading, const Bridge& bridge) {
   if (std::find(reserved.begin(), reserved.end(), bridge.name) != reserved.end())
     return reading.error(bridge.written.at, fmt::format("a bridge cannot be called {}", in_quotes(bridge.name)),
                          "the kernel keeps that name for itself");
+  if (bridge.name == network::inside_uplink)
+    return reading.error(bridge.written.at, fmt::format("a bridge cannot be called {}", in_quotes(bridge.name)),
+                         "that is the way out of a constellation's network");
   if (!is_valid_name(bridge.name))
     return reading.error(bridge.written.at, fmt::format("the name of bridge {} is not valid", in_quotes(bridge.name)),
                          "use 1 to 63 letters, digits, '_' and '-', beginning with a letter or digit");
-  if (!bridge.auto_create && bridge.name.size() > network::max_interface_name)
-    reading.error(bridge.written.at, fmt::format("the host can have no bridge {}", in_quotes(bridge.name)),
-                  fmt::format("names of its interfaces have at most {} characters", network::max_interface_name));
+  if (bridge.name.size() > network::max_interface_name)
+    reading.error(bridge.written.at, fmt::format("the kernel can have no bridge {}", in_quotes(bridge.name)),
+                  fmt::format("names of interfaces have at most {} characters", network::max_interface_name));
 }
 
 void check_subnet(Reading& reading, Bridge& bridge) {

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "network/names.h"
 #include "network/tap.h"
 
 namespace fs = std::filesystem;
@@ -149,7 +150,8 @@ class Translation {
     const Bridge* bridge = manifest_.find_bridge(nic.bridge);
     network::PortSpec port;
     port.machine = machine.name;
-    port.tap = network::tap_name("tap", nic.label, identity);
+    // The way out has a name of its own in there.
+    port.tap = network::tap_name("tap", nic.label == network::inside_uplink ? "" : nic.label, identity);
     port.bridge = nic.bridge;
     // On a bridge of the host it meets those of other data directories.
     const bool shared = bridge != nullptr && !bridge->auto_create;
