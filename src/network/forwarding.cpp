@@ -24,7 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto directory = "/run/meros";
+constexpr auto record_directory = "/run/meros";
 constexpr auto record_file = "/run/meros/forwarding.json";
 constexpr auto lock_file = "/run/meros/lock";
 constexpr auto time_for_lock = 30s;
@@ -78,7 +78,8 @@ void write_record(const Record& record) {
 }
 
 ProcessLock lock_record() {
-  if (::mkdir(directory, 0755) != 0 && errno != EEXIST) throw_errno(fmt::format("cannot make '{}'", directory));
+  if (::mkdir(record_directory, 0755) != 0 && errno != EEXIST)
+    throw_errno(fmt::format("cannot make '{}'", record_directory));
   Fd file = open_file(lock_file, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
   if (auto lock = wait_for_lock(file, Deadline::after(time_for_lock))) return std::move(*lock);
   throw BusyError(fmt::format("'{}' is locked by another process", lock_file));
