@@ -1,14 +1,9 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 
 #include <CLI/App.hpp>
-#include <array>
-#include <cerrno>
 #include <filesystem>
 
 #include "base/deadline.h"
-#include "base/lock.h"
 #include "cli/command.h"
 #include "cli/state_text.h"
 #include "cli/targets.h"
@@ -48,16 +43,6 @@ bool is_reached(machine::State state, const Goal& goal) {
   return goal.kind == Goal::Kind::running ? state == machine::State::running : !is_alive(state);
 }
 
-// Until its files change, its supervisor ends, or a moment passed.
-void wait_for_change(guest::DirectoryWatch& watch, const std::filesystem::path& volume, Deadline deadline) {
-  const auto owner = pin_lock_owner((volume / machine::names::run_lock).string());
-  std::array<pollfd, 2> polled = {
-      {{watch.descriptor().get(), POLLIN, 0}, {owner ? owner->pidfd.get() : -1, POLLIN, 0}}};
-  if (::poll(polled.data(), polled.size(), deadline.at_most(look_again).poll_timeout()) < 0 && errno != EINTR)
-    throw_errno("cannot wait for the machine");
-  watch.clear();
-}
-
 // As its manifest means it.
 constellation::Ready readiness_of(Context& context, const machine::MachineId& id, const Goal& goal) {
   constellation::Ready ready;
@@ -87,7 +72,7 @@ void wait_for(Context& context, const machine::MachineId& id, const Goal& goal, 
     if (is_reached(status.state, goal)) return;
     if (deadline.passed())
       throw TimeoutError(fmt::format("machine '{}' is still {}", id.to_string(), to_string(status.state)));
-    wait_for_change(watch, volume, deadline);
+    guest::wait_for_change(watch, volume, deadline.at_most(look_again));
   }
 }
 

@@ -5,14 +5,12 @@
 #include <poll.h>
 
 #include <array>
-#include <cerrno>
 #include <chrono>
 
 #include "base/bounded_log.h"
 #include "base/child.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "base/lock.h"
 #include "base/text.h"
 #include "guest/directory_watch.h"
 #include "guest/log_reader.h"
@@ -50,7 +48,7 @@ class Waiting {
       if (has_ended(status.state))
         throw Error(fmt::format("'{}' ended before it was ready{}", id_.name, end_of(status)));
       if (deadline_.passed()) give_up();
-      pause();
+      guest::wait_for_change(watch_, path_, deadline_.at_most(look_again));
     }
   }
 
@@ -141,16 +139,6 @@ class Waiting {
     } catch (const TimeoutError&) {
       return false;
     }
-  }
-
-  // Until its files change, its supervisor ends, or a moment passed.
-  void pause() {
-    const auto owner = pin_lock_owner((path_ / machine::names::run_lock).string());
-    std::array<pollfd, 2> polled = {
-        {{watch_.descriptor().get(), POLLIN, 0}, {owner ? owner->pidfd.get() : -1, POLLIN, 0}}};
-    if (::poll(polled.data(), polled.size(), deadline_.at_most(look_again).poll_timeout()) < 0 && errno != EINTR)
-      throw_errno("cannot wait for the machine");
-    watch_.clear();
   }
 
   static std::string end_of(const machine::Status& status) {

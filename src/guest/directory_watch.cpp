@@ -1,5 +1,6 @@
 #include "guest/directory_watch.h"
 
+#include <poll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -7,6 +8,8 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/lock.h"
+#include "machine/state.h"
 
 namespace meros::guest {
 
@@ -35,6 +38,15 @@ bool DirectoryWatch::clear() {
       at += sizeof(inotify_event) + event->len;
     }
   }
+}
+
+void wait_for_change(DirectoryWatch& watch, const std::filesystem::path& volume, Deadline deadline) {
+  const auto owner = pin_lock_owner((volume / machine::names::run_lock).string());
+  std::array<pollfd, 2> polled = {
+      {{watch.descriptor().get(), POLLIN, 0}, {owner ? owner->pidfd.get() : -1, POLLIN, 0}}};
+  if (::poll(polled.data(), polled.size(), deadline.poll_timeout()) < 0 && errno != EINTR)
+    throw_errno("cannot wait for the machine");
+  watch.clear();
 }
 
 }  // namespace meros::guest

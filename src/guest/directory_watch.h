@@ -1,8 +1,10 @@
 // Something to poll for changes in directories: files that are made, written, renamed or removed there (inotify(7)).
 #pragma once
 
+#include <filesystem>
 #include <string>
 
+#include "base/deadline.h"
 #include "base/fd.h"
 
 namespace meros::guest {
@@ -24,5 +26,9 @@ class DirectoryWatch {
  private:
   Fd inotify_;
 };
+
+// Until something changed in the watched directories, the supervisor of the machine of `volume` ends, or the deadline;
+// what changed is then cleared. SystemError.
+void wait_for_change(DirectoryWatch& watch, const std::filesystem::path& volume, Deadline deadline);
 
 }  // namespace meros::guest
