@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "constellation/readiness.h"
-#include "constellation/schedule.h"
+#include "constellation/step_runner.h"
 #include "guest/shared_connection.h"
 #include "machine/addressing.h"
 #include "network/holder.h"
@@ -21,25 +21,23 @@ namespace meros::constellation {
 namespace {
 
 using Kind = Step::Kind;
-using clock = std::chrono::steady_clock;
-
-constexpr auto image_file_bytes = std::uint64_t{2} << 30;
 
 // A disk that is a file in data/disks: made where it is absent, and never touched again.
-void make_image_file(const fs::path& file) {
+void make_image_file(const ImageFile& wanted) {
+  const fs::path file = wanted.path;
   std::error_code error;
   if (fs::exists(file, error)) return;
   make_directories(file.parent_path());
   fs::path fresh = file;
   fresh.replace_filename(fmt::format(".{}.{}.new", file.filename().string(), ::getpid()));
-  if (file.extension() == ".qcow2") {
+  if (wanted.format == vmm::DiskFormat::qcow2) {
     Command command;
-    command.argv = {"qemu-img", "create", "-q", "-f", "qcow2", fresh.string(), std::to_string(image_file_bytes)};
+    command.argv = {"qemu-img", "create", "-q", "-f", "qcow2", fresh.string(), std::to_string(wanted.bytes)};
     const Output output = run(std::move(command), {}, Deadline::after(std::chrono::minutes(1)));
     if (!output.status.success()) throw Error(fmt::format("cannot make disk '{}': {}", file.string(), output.err));
   } else {
     const Fd made = open_file(fresh, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    fs::resize_file(fresh, image_file_bytes);
+    fs::resize_file(fresh, wanted.bytes);
   }
   fs::permissions(fresh, fs::perms::owner_read | fs::perms::owner_write);
   fs::rename(fresh, file);
@@ -53,20 +51,9 @@ class Application {
 
   ApplyResult run() {
     const auto former = network::recorded_network(home_.network_dir(wanted_.constellation));
-    std::vector<Task> tasks;
-    for (const auto& step : plan_.steps)
-      tasks.push_back({step.after, step.kind == Kind::ready, [this, &step] { return attempt(step); }});
-    const auto ends = run_tasks(tasks, options_.jobs);
-    ApplyResult result;
-    for (std::size_t i = 0; i < ends.size(); ++i) {
-      if (ends[i] == TaskEnd::skipped) {
-        ++result.skipped;
-        observer_.skipped(plan_.steps[i]);
-      }
-    }
-    result.failed = failed_;
-    result.worst = worst_;
-    if (failed_ > 0 && options_.atomic) {
+    ApplyResult result = run_steps(
+        plan_.steps, options_.jobs, [this](const Step& step) { return perform(step); }, observer_);
+    if (result.failed > 0 && options_.atomic) {
       undo(former);
       result.undone = true;
     }
@@ -76,29 +63,13 @@ class Application {
  private:
   machine::MachineId id(const Step& step) const { return {wanted_.constellation, step.machine}; }
 
-  bool attempt(const Step& step) {
-    const auto begin = clock::now();
-    try {
-      observer_.began(step);
-      perform(step);
-      observer_.done(step, std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - begin));
-      return true;
-    } catch (const Error& e) {
-      note_failure(step, e);
-    } catch (const std::exception& e) {
-      note_failure(step, Error(e.what()));
-    }
-    return false;
+  // Every step of a plan has something to do.
+  bool perform(const Step& step) {
+    execute(step);
+    return true;
   }
 
-  void note_failure(const Step& step, const Error& error) {
-    observer_.failed(step, error);
-    const std::lock_guard lock(mutex_);
-    ++failed_;
-    worst_ = std::max(worst_, error.exit_code());
-  }
-
-  void perform(const Step& step) {
+  void execute(const Step& step) {
     switch (step.kind) {
       case Kind::build:
         return options_.build(step.machine);
@@ -172,8 +143,6 @@ class Application {
   const ApplyOptions& options_;
   ApplyObserver& observer_;
   std::mutex mutex_;  // for what follows
-  std::size_t failed_ = 0;
-  ExitCode worst_ = ExitCode::done;
   std::set<std::string, std::less<>> created_;
   std::set<std::string, std::less<>> started_;
   bool network_changed_ = false;

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "constellation/apply.h"
 #include "constellation/found.h"
-#include "constellation/schedule.h"
+#include "constellation/step_runner.h"
 #include "guest/shared_connection.h"
 #include "network/holder.h"
 
@@ -16,7 +15,6 @@ namespace meros::constellation {
 namespace {
 
 using Kind = Step::Kind;
-using clock = std::chrono::steady_clock;
 
 std::vector<std::string> dependencies_of(const FoundMachine& machine) {
   if (machine.origin.empty()) return {};
@@ -68,18 +66,8 @@ class Shutdown {
       if (!found.machines.contains(name))
         throw NotFoundError(fmt::format("no such machine '{}/{}'", constellation_, name));
     make_steps(found);
-    std::vector<Task> tasks;
-    for (const auto& step : steps_) tasks.push_back({step.after, false, [this, &step] { return attempt(step); }});
-    const auto ends = run_tasks(tasks, options_.jobs);
-    ApplyResult result;
-    for (std::size_t i = 0; i < ends.size(); ++i) {
-      if (ends[i] != TaskEnd::skipped) continue;
-      ++result.skipped;
-      observer_.skipped(steps_[i]);
-    }
-    result.failed = failed_;
-    result.worst = worst_;
-    return result;
+    return run_steps(
+        steps_, options_.jobs, [this](const Step& step) { return perform(step); }, observer_);
   }
 
  private:
@@ -100,40 +88,18 @@ class Shutdown {
     if (options_.only.empty()) steps_.push_back({Kind::network, "", {}, std::move(all), false});
   }
 
-  bool attempt(const Step& step) {
-    const auto begin = clock::now();
-    try {
-      if (perform(step)) {
-        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - begin);
-        observer_.done(step, took);
-      }
-      return true;
-    } catch (const NotFoundError&) {
-      return true;  // another verb was quicker
-    } catch (const Error& e) {
-      note_failure(step, e);
-    } catch (const std::exception& e) {
-      note_failure(step, Error(e.what()));
-    }
-    return false;
-  }
-
-  void note_failure(const Step& step, const Error& error) {
-    observer_.failed(step, error);
-    const std::lock_guard lock(mutex_);
-    ++failed_;
-    worst_ = std::max(worst_, error.exit_code());
-  }
-
   // False where there was nothing to do.
   bool perform(const Step& step) {
     const machine::MachineId id{constellation_, step.machine};
     if (step.kind == Kind::network) return remove_network();
-    observer_.began(step);
     guest::end_shared_connections(home_, id);
-    if (step.kind == Kind::stop) return !machine::stop(home_, id, options_.stop, options_.verb).already_stopped;
-    machine::remove(home_, id, options_.stop, options_.verb);
-    return true;
+    try {
+      if (step.kind == Kind::stop) return !machine::stop(home_, id, options_.stop, options_.verb).already_stopped;
+      machine::remove(home_, id, options_.stop, options_.verb);
+      return true;
+    } catch (const NotFoundError&) {
+      return false;  // another verb was quicker
+    }
   }
 
   bool remove_network() {
@@ -148,9 +114,6 @@ class Shutdown {
   const ShutdownOptions& options_;
   ApplyObserver& observer_;
   std::vector<Step> steps_;
-  std::mutex mutex_;
-  std::size_t failed_ = 0;
-  ExitCode worst_ = ExitCode::done;
 };
 
 }  // namespace

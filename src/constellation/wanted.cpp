@@ -206,7 +206,8 @@ class Translation {
         wanted.request.root_bytes = disk.size_gb * gib;
       } else if (disk.is_image_file()) {
         const std::string file = (home().images_dir / disk.label).string();
-        wanted.image_files.push_back(file);
+        const bool qcow2 = disk.fs_type == FileSystem::qcow2;
+        wanted.image_files.push_back({file, disk.size_gb * gib, qcow2 ? vmm::DiskFormat::qcow2 : vmm::DiskFormat::raw});
         wanted.request.disks.push_back(file);
       } else {
         wanted.request.new_disks.push_back({disk.label, disk.size_gb * gib, std::string(to_string(disk.fs_type))});

@@ -26,13 +26,20 @@ struct ImageFacts {
   std::string root_device = "/dev/vda";
 };
 
+// A disk that is a file in data/disks.
+struct ImageFile {
+  std::string path;
+  std::uint64_t bytes = 0;  // of one that is made
+  vmm::DiskFormat format = vmm::DiskFormat::raw;
+};
+
 struct WantedMachine {
   std::string name;
   // The fields of the manifest by which a change is seen, and "image": the stamp of the image its disk was made from.
   // Kept in the machine's config (machine::Config::origin).
   nlohmann::json fields;
   machine::CreateRequest request;
-  std::vector<std::string> image_files;  // disks that are files in data/disks, made where they are absent: paths
+  std::vector<ImageFile> image_files;  // made where they are absent
   std::vector<std::string> depends_on;
   Ready ready;
   bool must_be_built = false;  // its image is built here, and is not there

@@ -5,6 +5,7 @@
 #include <random>
 #include <thread>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "integration/machine_test.h"
 
@@ -235,6 +236,23 @@ TEST_P(EachConstellation, TheSecondDirectoryOfOneNameIsRefused) {
   EXPECT_TRUE(
       fails_with(home().meros({"init", twin.string()}), ExitCode::busy, "constellation 'lab' is deployed from"));
 }
+
+// Firecracker would open them itself, as another user.
+class ImageFilesOf : public EachConstellation {};
+
+TEST_P(ImageFilesOf, AMachineAreMadeOnceWithTheirSizeAndFormat) {
+  describe(machine("web", "disks: [{label: extra.img, size_gb: 3, fs_type: raw}, {label: more, fs_type: qcow2}]"));
+  must({"init", "lab"});
+  const fs::path disks = home().data_dir() / "disks";
+  EXPECT_EQ(fs::file_size(disks / "extra.img"), std::uintmax_t{3} << 30);
+  EXPECT_EQ(read_file(disks / "more").substr(0, 4), "QFI\xfb");
+  must({"shutdown", "lab", "--volumes"});
+  EXPECT_TRUE(fs::exists(disks / "extra.img"));  // they are not the machine's alone
+  fs::remove_all(disks);
+}
+
+INSTANTIATE_TEST_SUITE_P(On, ImageFilesOf, testing::Values(qemu()),
+                         [](const auto& instance) { return instance.param.title; });
 
 class EachCreated : public EachConstellation {
  protected:

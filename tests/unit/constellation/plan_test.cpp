@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "constellation/manifest.h"
+#include "unit/constellation/manifests.h"
 
 namespace meros::constellation {
 namespace {
@@ -13,22 +13,8 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-Manifest parsed(const std::string& text) {
-  Environment environment;
-  environment.constellation = "lab";
-  auto result = parse_manifest(text, "manifest.yml", environment);
-  std::string problems;
-  for (const auto& diagnostic : result.diagnostics) problems += diagnostic.render();
-  if (!result.manifest) throw InvalidError(problems);
-  return *std::move(result.manifest);
-}
-
 Surroundings surroundings() {
-  Surroundings around;
-  around.home.data_dir = "/srv/data";
-  around.home.volumes_dir = "/srv/data/volumes";
-  around.home.images_dir = "/srv/data/disks";
-  around.vmm_user = [](const std::filesystem::path&) { return uid_t{4711}; };
+  Surroundings around = bare_surroundings();
   for (const auto* name : {"db", "web"}) around.images[name] = ImageFacts{"/srv/data/disks/image", "1", {}, {}, {}};
   return around;
 }

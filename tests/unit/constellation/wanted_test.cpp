@@ -2,34 +2,14 @@
 
 #include <gmock/gmock.h>
 
-#include "base/error.h"
-#include "base/text.h"
+#include "unit/constellation/manifests.h"
 
 namespace meros::constellation {
 namespace {
 
 using testing::ElementsAre;
 
-Manifest parsed(const std::string& text) {
-  Environment environment;
-  environment.constellation = "lab";
-  auto result = parse_manifest(text, "manifest.yml", environment);
-  std::string problems;
-  for (const auto& diagnostic : result.diagnostics) problems += diagnostic.render();
-  if (!result.manifest) throw InvalidError(problems);
-  return *std::move(result.manifest);
-}
-
-Surroundings around() {
-  Surroundings surroundings;
-  surroundings.home.data_dir = "/srv/data";
-  surroundings.home.volumes_dir = "/srv/data/volumes";
-  surroundings.home.images_dir = "/srv/data/disks";
-  surroundings.vmm_user = [](const std::filesystem::path&) { return uid_t{4711}; };
-  return surroundings;
-}
-
-WantedMachine machine(const std::string& fields, const Surroundings& surroundings = around()) {
+WantedMachine machine(const std::string& fields, const Surroundings& surroundings = bare_surroundings()) {
   const auto wanted = want(
       parsed("bridges:\n  lan: {subnet: 10.0.2.1/24}\nvirtual_machines:\n  web: {" + fields + "}\n"), surroundings);
   return *wanted.find("web");
@@ -54,7 +34,7 @@ TEST(Wanted, GivesANicTheTapMacAndAddressOfItsPort) {
 }
 
 TEST(Wanted, RemembersTheAddressThatAMachineHad) {
-  auto surroundings = around();
+  auto surroundings = bare_surroundings();
   surroundings.remembered[{"web", "lan"}] = network::parse_ipv4("10.0.2.99", "address");
   const auto web = machine("kernel: k, networks: [{label: web0, bridge: lan}]", surroundings);
   EXPECT_EQ(web.request.nics.front().guest_ip, "10.0.2.99");
@@ -74,7 +54,7 @@ TEST(Wanted, TakesPathsFromTheDirectoryThatHoldsData) {
 }
 
 TEST(Wanted, BootsTheKernelOfTheImageThatWasBuilt) {
-  auto surroundings = around();
+  auto surroundings = bare_surroundings();
   surroundings.images["web"] = {"/d/lab-web.qcow2", "s", "/d/lab-web.kernel", "/d/lab-web.initrd", "LABEL=root"};
   const auto web = machine("distribution: debian", surroundings);
   EXPECT_FALSE(web.must_be_built);
@@ -98,18 +78,22 @@ TEST(Wanted, LetsFirmwareBootADiskThatMerosDidNotBuild) {
 }
 
 TEST(Wanted, TellsDisksInTheVolumeFromImageFiles) {
-  const auto web =
-      machine("kernel: k, disks: [{label: data, size_gb: 20, fs_type: ext4}, {label: extra.qcow2, fs_type: qcow2}]");
+  const auto web = machine(
+      "kernel: k, disks: [{label: data, size_gb: 20, fs_type: ext4}, {label: extra.qcow2, fs_type: qcow2, size_gb: "
+      "3}]");
   ASSERT_EQ(web.request.new_disks.size(), 1U);
   EXPECT_EQ(web.request.new_disks.front().label, "data");
   EXPECT_EQ(web.request.new_disks.front().bytes, std::uint64_t{20} << 30);
   EXPECT_EQ(web.request.new_disks.front().file_system, "ext4");
-  EXPECT_THAT(web.image_files, ElementsAre("/srv/data/disks/extra.qcow2"));
+  ASSERT_EQ(web.image_files.size(), 1U);
+  EXPECT_EQ(web.image_files.front().path, "/srv/data/disks/extra.qcow2");
+  EXPECT_EQ(web.image_files.front().bytes, std::uint64_t{3} << 30);
+  EXPECT_EQ(web.image_files.front().format, vmm::DiskFormat::qcow2);
   EXPECT_THAT(web.request.disks, ElementsAre("/srv/data/disks/extra.qcow2"));
 }
 
 TEST(Wanted, TakesTheSizeOfTheRootFromItsPlaceAmongTheDisks) {
-  auto surroundings = around();
+  auto surroundings = bare_surroundings();
   surroundings.images["web"].rootfs = "/srv/data/disks/lab-web.qcow2";
   const auto web = machine("disks: [{label: lab-web.qcow2, size_gb: 8, fs_type: qcow2}]", surroundings);
   EXPECT_EQ(web.request.root_bytes, std::uint64_t{8} << 30);
