@@ -23,8 +23,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// What ssh exits with when it is the one that failed; a command may do the same.
-constexpr int ssh_failed = 255;
 constexpr auto time_to_signal = 5s;
 constexpr auto time_to_dial = 15s;  // the network of a guest that has just booted comes up late
 constexpr std::size_t longest_line = std::size_t{64} << 10;

@@ -12,6 +12,9 @@
 
 namespace meros::guest {
 
+// What ssh ends with where it could not do it itself (ssh(1), "EXIT STATUS"); a command may end with the same.
+constexpr int ssh_failed = 255;
+
 // What ssh needs to know, whoever starts it.
 struct SshTarget {
   std::string name;                // how ssh calls it: host_name_of()

@@ -15,7 +15,6 @@ constexpr int rsync_protocol_broke = 12;
 constexpr int rsync_partly = 23;
 constexpr int rsync_vanished = 24;
 constexpr int rsync_remote_not_found = 127;
-constexpr int ssh_failed = 255;
 
 constexpr auto partial_directory = "--partial-dir=.meros-partial";
 

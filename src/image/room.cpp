@@ -179,6 +179,11 @@ ExitStatus run_with(const Room& room, const std::vector<std::string>& argv, int 
 
 ExitStatus run_in(const Room& room, const std::vector<std::string>& argv) { return run_with(room, argv, 1); }
 
+void run_step(const Room& room, const std::vector<std::string>& argv) {
+  const ExitStatus status = run_in(room, argv);
+  if (!status.success()) throw Error(fmt::format("{} ended with {}", argv.front(), status.describe()));
+}
+
 std::string output_in(const Room& room, const std::vector<std::string>& argv) {
   const Fd file = memory_file();
   const ExitStatus status = run_with(room, argv, file.get());

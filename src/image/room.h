@@ -21,6 +21,8 @@ struct Room {
 
 // Runs argv to its end, what it prints going where ours goes. Only a worker can.
 ExitStatus run_in(const Room& room, const std::vector<std::string>& argv);
+// The same; Error where it does not succeed.
+void run_step(const Room& room, const std::vector<std::string>& argv);
 // The same with its stdout captured. Error where it fails.
 std::string output_in(const Room& room, const std::vector<std::string>& argv);
 

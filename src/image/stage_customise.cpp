@@ -18,11 +18,6 @@ namespace fs = std::filesystem;
 namespace meros::image {
 namespace {
 
-void run_step(const Room& room, const std::vector<std::string>& argv) {
-  const ExitStatus status = run_in(room, argv);
-  if (!status.success()) throw Error(fmt::format("{} ended with {}", argv.front(), status.describe()));
-}
-
 void write(RootTree& root, const std::vector<GuestFile>& files) {
   for (const auto& file : files) root.write(file.path, file.content, file.mode);
 }

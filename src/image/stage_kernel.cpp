@@ -49,11 +49,6 @@ std::vector<std::string> packages_behind(const Room& room, const std::string& me
   return all;
 }
 
-void run_step(const Room& room, const std::vector<std::string>& argv) {
-  const ExitStatus status = run_in(room, argv);
-  if (!status.success()) throw Error(fmt::format("{} ended with {}", argv.front(), status.describe()));
-}
-
 void download(const Room& room, const std::vector<std::string>& packages) {
   std::vector<std::string> argv = {
       "/usr/bin/env",       "--chdir",  place, "apt-get", "-q", "-o", "APT::Sandbox::User=root", "-o",

@@ -19,12 +19,6 @@ namespace fs = std::filesystem;
 namespace meros::image {
 namespace {
 
-Json paths_json(const std::vector<fs::path>& paths) {
-  Json list = Json::array();
-  for (const auto& path : paths) list.push_back(path.string());
-  return list;
-}
-
 std::vector<fs::path> paths_from(const Json& json, std::string_view key) {
   const auto texts = get<std::vector<std::string>>(json, key);
   return {texts.begin(), texts.end()};
@@ -72,6 +66,12 @@ RootfsSpec spec_from(const Json& json) {
 }
 
 }  // namespace
+
+Json paths_json(const std::vector<fs::path>& paths) {
+  Json list = Json::array();
+  for (const auto& path : paths) list.push_back(path.string());
+  return list;
+}
 
 Json to_json(const StageInputs& inputs) {
   return {{"spec", spec_json(inputs.spec)},

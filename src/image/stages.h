@@ -33,6 +33,7 @@ struct EntryFacts {
   std::int64_t started = 0;  // when it was begun, in seconds since 1970
 };
 nlohmann::json to_json(const StageInputs& inputs);
+nlohmann::json paths_json(const std::vector<std::filesystem::path>& paths);
 StageInputs stage_inputs_from(const nlohmann::json& json);
 
 // By name: "base", "packages", "kernel", "customised", "packed", or "remove", which does nothing. The result is for the

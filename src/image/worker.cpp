@@ -32,12 +32,6 @@ constexpr std::size_t longest_line = std::size_t{1} << 20;
 constexpr int request_fd = 3;
 constexpr int status_fd = 4;
 
-Json paths_json(const std::vector<fs::path>& paths) {
-  Json list = Json::array();
-  for (const auto& path : paths) list.push_back(path.string());
-  return list;
-}
-
 Json read_request() { return parse_json(read_all(Fd(request_fd)), "the worker's request"); }
 
 void remove_trees(const Json& trees) {

@@ -11,8 +11,8 @@
 namespace meros::network {
 
 struct Ipv4 {
-  std::uint32_t value = 0;  // host byte order
-  auto operator<=>(const Ipv4&) const = default;
+  std::uint32_t value = 0;                        // host byte order
+  auto operator<=>(const Ipv4&) const = default;  // NOLINT(modernize-use-nullptr): the zero is the compiler's
   std::string to_string() const;
 };
 // Dotted quad only; InvalidError names `what` and the text.
