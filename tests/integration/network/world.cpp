@@ -204,7 +204,11 @@ HolderPlace World::place(const std::string& constellation) const {
 }
 
 std::vector<Fd> World::as_caller(const Work& work, std::vector<std::string>* words) const {
-  return as_user(is_root() ? std::nullopt : std::optional(ordinary_user()), work, words);
+  return as_user(caller(), work, words);
+}
+
+std::optional<Command::Credentials> World::caller() const {
+  return is_root() ? std::nullopt : std::optional(ordinary_user());
 }
 
 void World::as_stranger(const std::string& constellation) {
@@ -221,6 +225,10 @@ void World::as_stranger(const std::string& constellation) {
 
 std::vector<Fd> World::as_user(const std::optional<Command::Credentials>& user, const Work& work,
                                std::vector<std::string>* words) const {
+  return finish(begin(user, work), words);
+}
+
+World::Call World::begin(const std::optional<Command::Credentials>& user, const Work& work) {
   SocketPair pair = make_socket_pair();
   const pid_t child = ::fork();
   if (child == 0) {
@@ -241,10 +249,14 @@ std::vector<Fd> World::as_user(const std::optional<Command::Credentials>& user, 
     send_line_with(pair.theirs, answer.dump(), numbers);
     ::_exit(0);
   }
-  pair.theirs.reset();
-  auto line = read_line_with(pair.ours, std::size_t{1} << 20, Deadline::after(patience * 4));
+  if (child < 0) throw_errno("cannot fork");
+  return {child, std::move(pair.ours)};
+}
+
+std::vector<Fd> World::finish(Call call, std::vector<std::string>* words) {
+  auto line = read_line_with(call.answer, std::size_t{1} << 20, Deadline::after(patience * 4));
   int status = 0;
-  ::waitpid(child, &status, 0);
+  ::waitpid(call.pid, &status, 0);
   if (!line) throw Error("the caller ended without a word");
   const Json answer = parse_json(line->line, "the caller's answer");
   if (!get<bool>(answer, "ok")) throw_as(error_from_json(get<Json>(answer, "error")));
@@ -252,20 +264,36 @@ std::vector<Fd> World::as_user(const std::optional<Command::Credentials>& user, 
   return std::move(line->descriptors);
 }
 
+World::Work World::applying(const NetworkSpec& spec) const {
+  return [this, spec](std::vector<std::string>& said) -> std::vector<Fd> {
+    Collector reporter(said);
+    NetworkSpec mine = spec;
+    for (auto& port : mine.ports)
+      if (port.owner_uid == 0) port.owner_uid = ::geteuid();
+    network::Holder::ensure(place(spec.constellation), reporter).apply(mine, reporter);
+    return {};
+  };
+}
+
 std::vector<std::string> World::apply(const NetworkSpec& spec) {
   constellations_.insert(spec.constellation);
   std::vector<std::string> warnings;
-  as_caller(
-      [&](std::vector<std::string>& said) -> std::vector<Fd> {
-        Collector reporter(said);
-        NetworkSpec mine = spec;
-        for (auto& port : mine.ports)
-          if (port.owner_uid == 0) port.owner_uid = ::geteuid();
-        network::Holder::ensure(place(spec.constellation), reporter).apply(mine, reporter);
-        return {};
-      },
-      &warnings);
+  as_caller(applying(spec), &warnings);
   return warnings;
+}
+
+World::Call World::begin_apply(const NetworkSpec& spec) {
+  constellations_.insert(spec.constellation);
+  return begin(caller(), applying(spec));
+}
+
+std::string World::error_of(Call call) {
+  try {
+    finish(std::move(call), nullptr);
+    return "";
+  } catch (const Error& e) {
+    return e.message();
+  }
 }
 
 void World::remove(const std::string& constellation) {

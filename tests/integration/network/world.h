@@ -47,6 +47,13 @@ class World : public testing::Test {
 
   // Each as the caller that the test is about, in a process of its own. Warnings are returned.
   std::vector<std::string> apply(const network::NetworkSpec& spec);
+  // The same, not waited for: where a test does something meanwhile. No thread: a process of a caller's is forked.
+  struct Call {
+    pid_t pid;
+    Fd answer;
+  };
+  Call begin_apply(const network::NetworkSpec& spec);
+  std::string error_of(Call call);  // waits for it; "" where there was none
   void remove(const std::string& constellation);
   network::NetworkStatus status(const std::string& constellation);
   Fd open_tap(const std::string& constellation, const std::string& tap);
@@ -75,6 +82,11 @@ class World : public testing::Test {
   std::vector<Fd> as_caller(const Work& work, std::vector<std::string>* words = nullptr) const;
   std::vector<Fd> as_user(const std::optional<Command::Credentials>& user, const Work& work,
                           std::vector<std::string>* words) const;
+  // The two halves of as_user: the process that does the work, and its answer.
+  static Call begin(const std::optional<Command::Credentials>& user, const Work& work);
+  static std::vector<Fd> finish(Call call, std::vector<std::string>* words);
+  std::optional<Command::Credentials> caller() const;  // nothing: as ourselves
+  Work applying(const network::NetworkSpec& spec) const;
 
   network::Rights rights_;
   std::unique_ptr<NetworkNamespace> host_;
