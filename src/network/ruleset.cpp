@@ -26,7 +26,7 @@ Json drop() { return {{"drop", nullptr}}; }
 
 Json from_link(const std::string& name) { return match(meta("iifname"), name); }
 Json to_link(const std::string& name) { return match(meta("oifname"), name); }
-Json tracked(Json states) { return match({{"ct", {{"key", "state"}}}}, std::move(states), "in"); }
+Json tracked(const Json& states) { return match({{"ct", {{"key", "state"}}}}, states, "in"); }
 Json is_ipv4() { return match(meta("nfproto"), "ipv4"); }
 
 Json to_json(const Ipv4Network& network) {

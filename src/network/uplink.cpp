@@ -39,7 +39,7 @@ std::string mac_of_inside_end(const Names& names) { return stable_mac(names.iden
 
 // Ours, whole or not at all: a pair of which the other end is in another namespace is made anew.
 std::optional<Link> usable_pair(const Names& names, const NetworkNamespace& network, const Netlink& netlink) {
-  const auto host_end = netlink.link(names.uplink);
+  auto host_end = netlink.link(names.uplink);
   if (!host_end) return std::nullopt;
   if (host_end->kind != "veth")
     throw BusyError(fmt::format("the name '{}' is taken by a network device that is not ours", names.uplink));
