@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,25 +9,22 @@
 #include <set>
 #include <thread>
 
-#include "base/bounded_log.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "image/cache.h"
 #include "image/sha256.h"
+#include "image/site.h"
 #include "image/ssh_keys.h"
 #include "image/stage.h"
 #include "image/stages.h"
 #include "image/tree_digest.h"
-#include "image/worker.h"
 #include "machine/disks.h"
 
 namespace fs = std::filesystem;
 
 namespace meros::image {
 namespace {
-
-constexpr std::size_t lines_in_errors = 20;
 
 // What the machines of one call have in common.
 class Run {
@@ -80,18 +76,17 @@ class Build {
         options_(options),
         run_(run),
         reporter_(reporter),
-        cache_(options.home.data_dir / "cache"),
-        title_(spec_.constellation + "/" + spec_.machine) {}
+        site_(options.home, spec_.constellation, spec_.machine, reporter) {}
 
   BuildResult result() {
-    const Held mine = cache_.hold(image_lock(spec_.constellation, spec_.machine), Hold::make, reporter_);
+    const Held mine = site_.cache().hold(image_lock(spec_.constellation, spec_.machine), Hold::make, reporter_);
     keys_ = ensure_keys(options_.home.data_dir / "ssh_keys", spec_.constellation, spec_.machine);
     inputs_ = digests_of(spec_, keys_);
     if (auto built = up_to_date()) return {std::move(*built), true, {}};
     try {
       return make();
     } catch (Error& e) {
-      e.add_context(title_);
+      e.add_context(site_.title());
       throw;
     }
   }
@@ -100,7 +95,7 @@ class Build {
   // The image that is there, if a build would change nothing.
   std::optional<Built> up_to_date() const {
     if (options_.no_cache || options_.pull) return std::nullopt;
-    auto built = former_built();
+    auto built = site_.former();
     if (!built || built->stages != stage_hashes(spec_, inputs_, resolved_by(*built))) return std::nullopt;
     if (machine::file_stamp(options_.home.images_dir / built->rootfs) != built->stamp) return std::nullopt;
     if (!built->kernel) return built;
@@ -113,7 +108,7 @@ class Build {
   ResolvedStages resolved_by(const Built& built) const {
     ResolvedStages resolved = built.resolved;
     const auto look = [&](const char* stage, const std::string& hash, std::string& value) {
-      const fs::path entry = cache_.entry(stage, hash);
+      const fs::path entry = site_.cache().entry(stage, hash);
       if (!hash.empty() && fs::exists(entry)) value = read_facts(entry).resolved;
     };
     look("base", stage_hashes(spec_, inputs_, resolved).base, resolved.base);
@@ -123,8 +118,7 @@ class Build {
   }
 
   BuildResult make() {
-    open_log();
-    workshop_.emplace();
+    site_.open();
     StageInputs inputs;
     inputs.spec = spec_;
     inputs.keys = keys_;
@@ -148,20 +142,20 @@ class Build {
   fs::path entry(const std::string& stage, std::string StageHashes::*hash, const StageInputs& stands_on) {
     StageInputs inputs = stands_on;
     inputs.hash = stage_hashes(spec_, inputs_, resolved_).*hash;
-    inputs.entry = cache_.entry(stage, inputs.hash);
-    inputs.work = cache_.unfinished(stage, inputs.hash);
+    inputs.entry = site_.cache().entry(stage, inputs.hash);
+    inputs.work = site_.cache().unfinished(stage, inputs.hash);
     inputs.customised.clear();
     const std::string name = inputs.entry.filename();
     {
-      Held used = cache_.hold(name, Hold::use, reporter_);
+      Held used = site_.cache().hold(name, Hold::use, reporter_);
       if (fs::exists(inputs.entry) && !run_.is_stale(options_, name)) {
         held_.push_back(std::move(used));
         return inputs.entry;
       }
     }
-    Held held = cache_.hold(name, Hold::make, reporter_);
+    Held held = site_.cache().hold(name, Hold::make, reporter_);
     if (!fs::exists(inputs.entry) || run_.is_stale(options_, name)) {
-      run_stage_in_worker(stage, inputs, {inputs.work, inputs.work.string() + former_suffix});
+      run_stage(stage, inputs, {inputs.work, inputs.work.string() + former_suffix});
       run_.made(name);
       made_.push_back(stage);
     }
@@ -170,45 +164,20 @@ class Build {
     return inputs.entry;
   }
 
-  Json run_stage_in_worker(const std::string& stage, const StageInputs& inputs, std::vector<fs::path> unfinished,
-                           std::vector<fs::path> results = {}) {
-    reporter_.note(fmt::format("{}: {}", title_, stage));
-    const Json json = to_json(inputs);
-    try {
-      return workshop_->run({stage, json, std::move(unfinished), std::move(results), log_});
-    } catch (HostError&) {
-      throw;
-    } catch (Error& e) {
-      throw Error(fmt::format("{}: {}\n{}", stage, e.message(), log_end()),
-                  e.hint().empty() ? fmt::format("the whole log is '{}'", log_path_.string()) : e.hint(),
-                  e.exit_code());
-    }
-  }
-
-  void open_log() {
-    log_path_ = cache_.log_directory() / fmt::format("{}-{}.log", spec_.constellation, spec_.machine);
-    log_ = open_file(log_path_, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW, 0600);
-  }
-  std::string log_end() const {
-    return last_lines(log_tail(log_path_.string(), std::size_t{64} << 10), lines_in_errors);
+  Json run_stage(const std::string& stage, const StageInputs& inputs, std::vector<fs::path> unfinished,
+                 std::vector<fs::path> results = {}) {
+    return site_.run(stage, to_json(inputs), std::move(unfinished), std::move(results));
   }
 
   std::string suffix() const { return spec_.format == ImageFormat::raw ? ".ext4" : ".qcow2"; }
-  fs::path disk(const std::string& suffix) const {
-    return disk_file(options_.home.images_dir, spec_.constellation, spec_.machine, suffix);
-  }
-  fs::path unfinished_disk(const std::string& suffix) const {
-    const fs::path path = disk(suffix);
-    return path.parent_path() / ("." + path.filename().string() + ".new");
-  }
 
   BuildResult publish(StageInputs& inputs) {
     make_directories(options_.home.images_dir);
     const StageHashes hashes = stage_hashes(spec_, inputs_, resolved_);
     inputs.hash = hashes.packed;
-    inputs.work = cache_.unfinished("packed", hashes.packed);
-    inputs.image = unfinished_disk(suffix());
-    const Json packed = run_stage_in_worker("packed", inputs, {inputs.work}, {inputs.image});
+    inputs.work = site_.cache().unfinished("packed", hashes.packed);
+    inputs.image = site_.unfinished_disk(suffix());
+    const Json packed = run_stage("packed", inputs, {inputs.work}, {inputs.image});
     made_.push_back("packed");
     Built built;
     built.constellation = spec_.constellation;
@@ -222,66 +191,45 @@ class Build {
     built.stages = hashes;
     built.resolved = resolved_;
     publish_kernel(inputs, built);
-    built.rootfs = disk(suffix()).filename();
-    give_name(inputs.image, disk(suffix()));
-    built.stamp = machine::file_stamp(disk(suffix()));
-    const auto former = former_built();
+    built.rootfs = site_.disk(suffix()).filename();
+    Site::give_name(inputs.image, site_.disk(suffix()));
+    built.stamp = machine::file_stamp(site_.disk(suffix()));
+    const auto former = site_.former();
     write_built(options_.home.images_dir, built);
     if (former && former->stages.customised != hashes.customised) remove_superseded(former->stages.customised);
     return {built, false, made_};
   }
 
-  // What was built before; nothing where that cannot be read any more.
-  std::optional<Built> former_built() const {
-    try {
-      return read_built(options_.home.images_dir, spec_.constellation, spec_.machine);
-    } catch (const InvalidError& e) {
-      reporter_.warn(e.message());
-      return std::nullopt;
-    }
-  }
-
   // Only this machine's image stood on it.
   void remove_superseded(const std::string& customised) const {
-    const fs::path entry = cache_.entry("customised", customised);
+    const fs::path entry = site_.cache().entry("customised", customised);
     if (!fs::exists(entry)) return;
-    if (const auto alone = cache_.try_hold(entry.filename(), Hold::make)) workshop_->remove({entry});
+    if (const auto alone = site_.cache().try_hold(entry.filename(), Hold::make)) site_.workshop().remove({entry});
   }
 
   void publish_kernel(const StageInputs& inputs, Built& built) {
     if (!spec_.kernel) return;
     for (const auto& [name, suffix] : {std::pair{"vmlinuz", ".kernel"}, {"initrd", ".initrd"}}) {
-      const fs::path unfinished = unfinished_disk(suffix);
+      const fs::path unfinished = site_.unfinished_disk(suffix);
       fs::remove(unfinished);
       clone_file(inputs.kernel / name, unfinished, 0644);
-      give_name(unfinished, disk(suffix));
+      Site::give_name(unfinished, site_.disk(suffix));
     }
-    built.kernel = disk(".kernel").filename();
-    built.initrd = disk(".initrd").filename();
-    built.kernel_stamp = machine::file_stamp(disk(".kernel"));
-  }
-
-  static void give_name(const fs::path& made, const fs::path& name) {
-    const Owner owner = invoking_user();
-    if (::geteuid() == 0 && owner.uid != 0 && ::chown(made.c_str(), owner.uid, owner.gid) != 0)
-      throw_errno(fmt::format("cannot change the owner of '{}'", made.string()));
-    fs::rename(made, name);
+    built.kernel = site_.disk(".kernel").filename();
+    built.initrd = site_.disk(".initrd").filename();
+    built.kernel_stamp = machine::file_stamp(site_.disk(".kernel"));
   }
 
   RootfsSpec spec_;
   const BuildOptions& options_;
   Run& run_;
   Reporter& reporter_;
-  Cache cache_;
-  std::string title_;
+  Site site_;
   MachineKeys keys_;
   InputDigests inputs_;
   ResolvedStages resolved_;
-  std::optional<Workshop> workshop_;
   std::vector<Held> held_;
   std::vector<std::string> made_;
-  fs::path log_path_;
-  Fd log_;
 };
 
 }  // namespace
