@@ -12,6 +12,7 @@
 #include "image/guest_files.h"
 #include "image/room.h"
 #include "image/root_tree.h"
+#include "image/settled_times.h"
 #include "image/stages.h"
 
 namespace fs = std::filesystem;
@@ -81,14 +82,28 @@ std::vector<std::string> hooks_in(const fs::path& directory) {
   return names;
 }
 
-void run_hook(const Room& room, const std::string& name) {
-  const std::string path = "/tmp/src/hooks/" + name;
-  log_line(fmt::format("hook {}", (room.hooks / name).string()));
+void run_hook(const Room& room, const fs::path& hook) {
+  const std::string path = "/tmp/src/hooks/" + hook.filename().string();
+  log_line(fmt::format("hook {}", hook.string()));
   std::vector<std::string> argv = {path};
-  if (::access((room.hooks / name).c_str(), X_OK) != 0) argv = {"/bin/sh", path};
+  if (::access(hook.c_str(), X_OK) != 0) argv = {"/bin/sh", path};
   const ExitStatus status = run_in(room, argv);
-  if (!status.success())
-    throw Error(fmt::format("the hook '{}' ended with {}", (room.hooks / name).string(), status.describe()));
+  if (!status.success()) throw Error(fmt::format("the hook '{}' ended with {}", hook.string(), status.describe()));
+}
+
+void run_hooks(Room& room, const fs::path& directory, const std::optional<HookCopies>& copies) {
+  const auto names = hooks_in(directory);
+  if (names.empty()) return;
+  room.hooks = directory;
+  if (copies) {
+    room.hooks = copies->place;
+    fs::create_directory(room.hooks);
+    RootTree copy(room.hooks);
+    copy_tree(directory, copy, std::nullopt);
+    set_times(room.hooks, copies->time);
+  }
+  for (const auto& name : names) run_hook(room, directory / name);
+  if (copies) fs::remove_all(copies->place);
 }
 
 void make_mount_points(RootTree& root, const RootfsSpec& spec) {
@@ -97,7 +112,8 @@ void make_mount_points(RootTree& root, const RootfsSpec& spec) {
 
 }  // namespace
 
-void customise_root(const RootfsSpec& spec, const MachineKeys& keys, const fs::path& path) {
+void customise_root(const RootfsSpec& spec, const MachineKeys& keys, const fs::path& path,
+                    const std::optional<HookCopies>& copies) {
   Room room{path, spec.host_name(), hook_environment(spec), {}};
   RootTree root(path);
   write(root, system_files(spec));
@@ -107,10 +123,7 @@ void customise_root(const RootfsSpec& spec, const MachineKeys& keys, const fs::p
   give_keys(root, spec, keys, owner);
   make_mount_points(root, spec);
   for (const auto& directory : spec.includes) copy_tree(directory, root, owner);
-  for (const auto& directory : spec.hooks) {
-    room.hooks = directory;
-    for (const auto& name : hooks_in(directory)) run_hook(room, name);
-  }
+  for (const auto& directory : spec.hooks) run_hooks(room, directory, copies);
   give_keys(root, spec, keys, owner);
 }
 

@@ -29,6 +29,9 @@ constexpr std::uint64_t block_bytes = 4096;
 constexpr std::uint64_t inode_bytes = 256;
 constexpr std::uint64_t journal_mib = 16;
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+// ext4_dir_entry_2 of the kernel's fs/ext4/ext4.h: eight bytes and the name, rounded up to four, within one block.
+constexpr std::uint64_t entry_head_bytes = 8 + 3;
+constexpr std::uint64_t longest_entry = 8 + 256 + 12;  // and the block's checksum
 
 // One entry of the tree; its path is relative to the root.
 struct Entry {
@@ -39,7 +42,6 @@ struct Entry {
 struct Tree {
   std::vector<Entry> entries;  // parents before children, names in order
   std::uint64_t blocks = 0;    // of data
-  std::int64_t newest = 0;     // time of what was not made during the build
 };
 
 std::vector<std::string> names_in(const std::string& path) {
@@ -60,7 +62,6 @@ class Scan {
 
   Tree run() {
     add("");
-    tree_.newest = std::max<std::int64_t>(tree_.newest, 1);  // E2FSPROGS_FAKE_TIME=0 means none
     return std::move(tree_);
   }
 
@@ -69,15 +70,21 @@ class Scan {
     Entry entry{path, {}};
     const std::string place = request_.tree.string() + path;
     if (::lstat(place.c_str(), &entry.info) != 0) throw_errno(fmt::format("cannot look at '{}'", place));
-    const bool is_directory = S_ISDIR(entry.info.st_mode);
-    if (const auto time = entry.info.st_mtim.tv_sec; time < request_.started)
-      tree_.newest = std::max<std::int64_t>(tree_.newest, time);
-    tree_.blocks += (static_cast<std::uint64_t>(entry.info.st_size) + block_bytes - 1) / block_bytes;
     tree_.entries.push_back(entry);
-    if (!is_directory) return;
-    ++tree_.blocks;
-    for (const auto& name : names_in(place))
-      if (const std::string child = path + "/" + name; request_.wanted(child)) add(child);
+    if (S_ISDIR(entry.info.st_mode)) return add_content(path, place);
+    tree_.blocks += (static_cast<std::uint64_t>(entry.info.st_size) + block_bytes - 1) / block_bytes;
+  }
+
+  // The host's own size of a directory tells of all that was ever in it.
+  void add_content(const std::string& path, const std::string& place) {
+    std::uint64_t bytes = 0;
+    for (const auto& name : names_in(place)) {
+      const std::string child = path + "/" + name;
+      if (!request_.wanted(child)) continue;
+      add(child);
+      bytes += entry_head_bytes + name.size();
+    }
+    tree_.blocks += 1 + bytes / (block_bytes - longest_entry);
   }
 
   const Ext4Request& request_;
@@ -348,8 +355,8 @@ std::map<std::string, std::string> xattrs_of(const std::string& path) {
 // The tree's entries into the file system.
 class Filling {
  public:
-  Filling(const Ext4Request& request, const Tree& tree, Ext4& target)
-      : request_(request), tree_(tree), target_(target) {}
+  Filling(const Ext4Request& request, const Tree& tree, Ext4& target, std::int64_t time)
+      : request_(request), tree_(tree), target_(target), time_(time) {}
 
   void run() {
     directories_[""] = EXT2_ROOT_INO;
@@ -362,7 +369,7 @@ class Filling {
       }
     }
     // Last, for every new entry would set the time anew.
-    for (const auto& [entry, number] : made_directories_) target_.set_attributes(number, *entry, tree_.newest);
+    for (const auto& [entry, number] : made_directories_) target_.set_attributes(number, *entry, time_);
   }
 
  private:
@@ -377,7 +384,7 @@ class Filling {
       return target_.link_again(parent, name, known->second);
     const ext2_ino_t number = make_file(entry, parent, name, place);
     if (entry.info.st_nlink > 1) hard_links_[{entry.info.st_dev, entry.info.st_ino}] = number;
-    target_.set_attributes(number, entry, tree_.newest);
+    target_.set_attributes(number, entry, time_);
     if (!S_ISLNK(entry.info.st_mode)) target_.set_xattrs(number, xattrs_of(place));
   }
 
@@ -392,13 +399,14 @@ class Filling {
   void finish_directory(const Entry& entry, ext2_ino_t number, const std::string& place) {
     directories_[entry.path] = number;
     made_directories_.emplace_back(&entry, number);
-    target_.set_attributes(number, entry, tree_.newest);
+    target_.set_attributes(number, entry, time_);
     target_.set_xattrs(number, xattrs_of(place));
   }
 
   const Ext4Request& request_;
   const Tree& tree_;
   Ext4& target_;
+  std::int64_t time_;
   std::map<std::string, ext2_ino_t> directories_;
   std::vector<std::pair<const Entry*, ext2_ino_t>> made_directories_;
   std::map<std::pair<dev_t, ino_t>, ext2_ino_t> hard_links_;
@@ -417,9 +425,10 @@ Ext4Result write_ext4(const Ext4Request& request) {
   const Tree tree = Scan(request).run();
   const std::uint64_t inodes = inodes_for(tree, request.free_bytes);
   const std::uint64_t mebibytes = size_of(tree, request.free_bytes, inodes);
-  make_empty(request, mebibytes, inodes, tree.newest);
-  Ext4 target(request.image.string(), tree.newest);
-  Filling(request, tree, target).run();
+  const std::int64_t time = std::max<std::int64_t>(request.newest, 1);  // E2FSPROGS_FAKE_TIME=0 means none
+  make_empty(request, mebibytes, inodes, time);
+  Ext4 target(request.image.string(), time);
+  Filling(request, tree, target, time).run();
   target.close();
   return {mebibytes * mebibyte, tree.entries.size()};
 }

@@ -15,8 +15,8 @@ struct Ext4Request {
   std::filesystem::path image;   // a raw image, made anew
   std::uint64_t free_bytes = 0;  // what is to be left for use
   std::string seed;              // 64 hexadecimal digits: the UUID and the seed of directory hashes are made from it
-  // Files that are newer were made during the build; they get the newest time of the older ones. Seconds since 1970.
-  std::int64_t started = 0;
+  // Files that are newer get this time, and so do all directories and the file system itself. Seconds since 1970.
+  std::int64_t newest = 0;
   // Whether the entry with this path ("/var/log/apt") goes into the image; a directory that does not takes its content
   // with it.
   std::function<bool(const std::string& path)> wanted;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "image/guest_files.h"
 #include "image/root_tree.h"
+#include "image/settled_times.h"
 #include "image/stage.h"
 #include "image/stages.h"
 
@@ -52,7 +53,8 @@ void make_base(const StageInputs& inputs) {
   RootTree tree(root);
   clean(tree);
   fs::remove_all(temporary);
-  finish_entry(inputs.work, inputs.entry, {digest_of_packages(root / "var/lib/dpkg/status"), started});
+  const std::int64_t newest = settle_times(root, started, 0);
+  finish_entry(inputs.work, inputs.entry, {digest_of_packages(root / "var/lib/dpkg/status"), newest});
 }
 
 }  // namespace meros::image

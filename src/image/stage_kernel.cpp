@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -13,6 +14,7 @@
 #include "image/overlay.h"
 #include "image/room.h"
 #include "image/root_tree.h"
+#include "image/settled_times.h"
 #include "image/stage.h"
 #include "image/stages.h"
 
@@ -164,13 +166,18 @@ void keep_modules(const Taken& taken, const fs::path& upper, const fs::path& mad
 }  // namespace
 
 void make_kernel(const StageInputs& inputs) {
+  const std::int64_t started = std::time(nullptr);
   const fs::path made = inputs.work / "entry";
   fs::create_directories(made);
   Overlay overlay(layers_of(inputs), inputs.work / "overlay");
   const Taken taken = take_kernel(inputs, overlay.merged(), made);
   overlay.unmount();
-  if (!taken.brought) keep_modules(taken, overlay.upper(), made);
-  finish_entry(made, inputs.entry, {taken.version, 0});
+  std::int64_t newest = newest_below(inputs);
+  if (!taken.brought) {
+    keep_modules(taken, overlay.upper(), made);
+    newest = settle_times(made / "tree", started, newest);
+  }
+  finish_entry(made, inputs.entry, {taken.version, newest});
 }
 
 }  // namespace meros::image

@@ -56,7 +56,7 @@ std::uint64_t pack(const StageInputs& inputs) {
   {
     Overlay overlay(layers_of(inputs), inputs.work / "overlay");
     result = write_ext4({overlay.merged(), file_system, inputs.spec.build_free_mb * mebibyte, inputs.hash,
-                         read_facts(inputs.base).started, is_wanted});
+                         read_facts(inputs.customised).newest, is_wanted});
     overlay.unmount();
   }
   if (!raw)

@@ -1,9 +1,12 @@
 // The machine's own packages, by apt in an overlay over the base.
 #include <fmt/format.h>
 
+#include <ctime>
+
 #include "base/error.h"
 #include "image/overlay.h"
 #include "image/room.h"
+#include "image/settled_times.h"
 #include "image/stages.h"
 
 namespace fs = std::filesystem;
@@ -22,6 +25,7 @@ std::vector<std::string> apt(std::vector<std::string> words) {
 }  // namespace
 
 void install_packages(const StageInputs& inputs) {
+  const std::int64_t started = std::time(nullptr);
   Overlay overlay(layers_of(inputs), inputs.work);
   const Room room{overlay.merged(), "build", {}, {}};
   std::vector<std::string> install = {"--no-install-recommends", "install", "--"};
@@ -37,9 +41,10 @@ void install_packages(const StageInputs& inputs) {
   overlay.unmount();
   fs::remove_all(inputs.work / "work");
   fs::remove(inputs.work / "merged");
+  const std::int64_t newest = settle_times(overlay.upper(), started, newest_below(inputs));
   const fs::path status_file = inputs.work / "upper/var/lib/dpkg/status";
   finish_entry(inputs.work, inputs.entry,
-               {fs::exists(status_file) ? digest_of_packages(status_file) : std::string("nothing new"), 0});
+               {fs::exists(status_file) ? digest_of_packages(status_file) : std::string("nothing new"), newest});
 }
 
 }  // namespace meros::image

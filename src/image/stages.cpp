@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -146,7 +147,7 @@ void run_tool(const std::vector<std::string>& argv, const std::vector<std::strin
 }
 
 void finish_entry(const fs::path& made, const fs::path& entry, const EntryFacts& facts) {
-  const Json json = {{"schema_version", 1}, {"resolved", facts.resolved}, {"started", facts.started}};
+  const Json json = {{"schema_version", 1}, {"resolved", facts.resolved}, {"newest", facts.newest}};
   replace_file(made / "entry.json", json.dump() + "\n");
   // A whole entry after a crash of the host, or none: file systems may write a name before the content.
   const Fd directory = open_file(made, O_RDONLY | O_DIRECTORY);
@@ -160,7 +161,14 @@ void finish_entry(const fs::path& made, const fs::path& entry, const EntryFacts&
 
 EntryFacts read_facts(const fs::path& entry) {
   const Json json = parse_json(read_file(entry / "entry.json"), (entry / "entry.json").string());
-  return {get<std::string>(json, "resolved"), get<std::int64_t>(json, "started")};
+  return {get<std::string>(json, "resolved"), get<std::int64_t>(json, "newest")};
+}
+
+std::int64_t newest_below(const StageInputs& inputs) {
+  std::int64_t newest = 0;
+  for (const auto& entry : {inputs.base, inputs.packages, inputs.kernel})
+    if (!entry.empty()) newest = std::max(newest, read_facts(entry).newest);
+  return newest;
 }
 
 std::string digest_of_packages(const fs::path& dpkg_status) {

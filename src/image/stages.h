@@ -29,8 +29,8 @@ struct StageInputs {
 };
 // entry.json of an entry.
 struct EntryFacts {
-  std::string resolved;      // a digest of what the mirrors gave; empty where the inputs say all
-  std::int64_t started = 0;  // when it was begun, in seconds since 1970
+  std::string resolved;     // a digest of what the mirrors gave; empty where the inputs say all
+  std::int64_t newest = 0;  // the newest time of a file in it and below it, in seconds since 1970
 };
 nlohmann::json to_json(const StageInputs& inputs);
 nlohmann::json paths_json(const std::vector<std::filesystem::path>& paths);
@@ -58,6 +58,8 @@ void run_tool(const std::vector<std::string>& argv, const std::vector<std::strin
 // Says in it what it came to, brings it onto the disk, and gives it its name; a former one goes.
 void finish_entry(const std::filesystem::path& made, const std::filesystem::path& entry, const EntryFacts& facts);
 EntryFacts read_facts(const std::filesystem::path& entry);
+// The newest time of a file in what this stage stands on.
+std::int64_t newest_below(const StageInputs& inputs);
 // The same versions, the same digest: of a dpkg status file.
 std::string digest_of_packages(const std::filesystem::path& dpkg_status);
 // For the log: a line of its own.
