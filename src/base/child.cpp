@@ -66,7 +66,8 @@ struct Prepared {
   char* const* envp;
   int executable;  // an O_PATH descriptor of the program
   int error_pipe;
-  int map_pipe;  // a byte comes when the maps are written; -1 without a user namespace
+  int map_pipe;      // a byte comes when the maps are written; -1 without a user namespace
+  int parent_pidfd;  // with map_pipe
   int null;
   pid_t parent;
 };
@@ -76,6 +77,17 @@ struct Prepared {
   // The parent reads end-of-file where this write fails, and reaps us with code 127 all the same.
   [[maybe_unused]] const ssize_t n = ::write(pipe, &failure, sizeof failure);
   ::_exit(127);
+}
+
+// False when the parent ended before it wrote them. The pipe alone would not tell: we have its other end too, and so
+// may sisters that wait as we do.
+bool wait_for_maps(int map_pipe, int parent_pidfd) {
+  std::array<pollfd, 2> polled = {{{map_pipe, POLLIN, 0}, {parent_pidfd, POLLIN, 0}}};
+  while (::poll(polled.data(), polled.size(), -1) < 0)
+    if (errno != EINTR) return false;
+  char byte = 0;
+  errno = ESRCH;
+  return polled[0].revents != 0 && ::read(map_pipe, &byte, 1) == 1;
 }
 
 void reset_signals() {
@@ -131,10 +143,7 @@ bool drop_capabilities() {
   const Command& command = *p.command;
   int error_pipe = p.error_pipe;
   int executable = p.executable;
-  if (p.map_pipe >= 0) {
-    char byte = 0;
-    if (::read(p.map_pipe, &byte, 1) != 1) give_up(error_pipe, map_step);
-  }
+  if (p.map_pipe >= 0 && !wait_for_maps(p.map_pipe, p.parent_pidfd)) give_up(error_pipe, map_step);
   reset_signals();
   if (command.new_session && ::setsid() < 0) give_up(error_pipe, session_step);
   // Before the descriptors are arranged: theirs are the caller's numbers.
@@ -283,8 +292,13 @@ Child spawn(const Command& command) {
   const auto envp = pointers(environment);
   Pipe errors = make_pipe();
   Pipe maps;
+  Fd self;
   const bool user_namespace = (command.namespaces & CLONE_NEWUSER) != 0;
-  if (user_namespace) maps = make_pipe();
+  if (user_namespace) {
+    maps = make_pipe();
+    self = Fd(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+    if (!self) throw_errno("cannot open a descriptor of ourselves");
+  }
   const Fd null = open_file("/dev/null", O_RDWR);
   Fd executable;
   try {
@@ -294,9 +308,9 @@ Child spawn(const Command& command) {
     throw;
   }
 
-  const Prepared prepared{&command,         path.c_str(),           argv.data(),         envp.data(),
-                          executable.get(), errors.write_end.get(), maps.read_end.get(), null.get(),
-                          ::getpid()};
+  const Prepared prepared{
+      &command,   path.c_str(), argv.data(), envp.data(), executable.get(), errors.write_end.get(), maps.read_end.get(),
+      self.get(), null.get(),   ::getpid()};
   const Cloned cloned = command.user_namespace ? clone_in_user_namespace(prepared) : clone_here(prepared);
   if (cloned.pid < 0 && command.namespaces != 0)
     throw NamespaceError("cannot make namespaces for '" + command.argv[0] + "'", errno);

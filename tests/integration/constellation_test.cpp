@@ -1,5 +1,6 @@
 // init, plan and shutdown of constellations of tiny guests, on each VMM.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <random>
@@ -18,10 +19,34 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-class EachConstellation : public EachVmm {
+// Which VMM, and as whom. The tests of both are run by root.
+struct Way {
+  Vmm vmm;
+  bool rootless = false;
+  std::string title() const { return vmm.title + (rootless ? "Rootless" : ""); }
+};
+std::ostream& operator<<(std::ostream& stream, const Way& way) { return stream << way.title(); }
+
+std::vector<Way> all_ways() {
+  std::vector<Way> ways;
+  for (const Vmm& vmm : all_vmms())
+    for (const bool rootless : {false, true}) ways.push_back({vmm, rootless});
+  return ways;
+}
+
+std::optional<Command::Credentials> user_of(const Way& way) {
+  return way.rootless && ::geteuid() == 0 ? std::optional(ordinary_user()) : std::nullopt;
+}
+
+class EachConstellation : public MachineTest, public testing::WithParamInterface<Way> {
  protected:
+  EachConstellation() : MachineTest(user_of(GetParam())) {}
+
+  const Vmm& vmm() const { return GetParam().vmm; }
+
   void SetUp() override {
     MEROS_REQUIRE(Need::root, Need::qemu, Need::fake_firecracker);
+    if (GetParam().rootless) MEROS_REQUIRE(Need::user_namespaces);
     // The manifest names a driver, and the driver's program is found in PATH.
     const fs::path programs = home().path() / "programs";
     fs::create_directory(programs);
@@ -35,7 +60,7 @@ class EachConstellation : public EachVmm {
       fs::remove_all(home().path() / "programs");
       fs::remove_all(home().path() / "constellations");
     }
-    EachVmm::TearDown();
+    MachineTest::TearDown();
   }
 
   // A machine of the manifest; `more` is further fields.
@@ -186,12 +211,12 @@ TEST_P(EachConstellation, TwentyMachinesAreBroughtUpAndTakenAway) {
   EXPECT_THAT(states(), IsEmpty());
 }
 
-TEST_P(EachConstellation, GoesOnAfterAKilledInit) {
+TEST_P(EachConstellation, GoesOnAfterAKilledInitOrShutdown) {
   describe(machine("web", nic("web0") + ", depends_on: [db]") +
            machine("db", nic("db0") + ", ready: \"console:" + ready_line + "\""));
   std::mt19937 random(std::random_device{}());
   std::uniform_int_distribution<int> moment(0, 400);
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < 13; ++round) {
     const int after = moment(random);
     SCOPED_TRACE("killed after " + std::to_string(after) + " ms");
     {
@@ -251,8 +276,8 @@ TEST_P(ImageFilesOf, AMachineAreMadeOnceWithTheirSizeAndFormat) {
   fs::remove_all(disks);
 }
 
-INSTANTIATE_TEST_SUITE_P(On, ImageFilesOf, testing::Values(qemu()),
-                         [](const auto& instance) { return instance.param.title; });
+INSTANTIATE_TEST_SUITE_P(On, ImageFilesOf, testing::Values(Way{qemu()}, Way{qemu(), true}),
+                         [](const auto& instance) { return instance.param.title(); });
 
 class EachCreated : public EachConstellation {
  protected:
@@ -283,8 +308,10 @@ TEST_P(EachCreated, JoinsTheDefaultNetworkWithoutABridge) {
   EXPECT_TRUE(fails_with(home().meros({"enter", "default", "--", "true"}), ExitCode::not_found, ""));
 }
 
-MEROS_ON_EACH_VMM(EachCreated);
-MEROS_ON_EACH_VMM(EachConstellation);
+INSTANTIATE_TEST_SUITE_P(On, EachCreated, testing::ValuesIn(all_ways()),
+                         [](const auto& instance) { return instance.param.title(); });
+INSTANTIATE_TEST_SUITE_P(On, EachConstellation, testing::ValuesIn(all_ways()),
+                         [](const auto& instance) { return instance.param.title(); });
 
 }  // namespace
 }  // namespace meros::test

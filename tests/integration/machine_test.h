@@ -28,6 +28,7 @@ std::ostream& operator<<(std::ostream& stream, const Vmm& vmm);
 
 class MachineTest : public IsolatedTest {
  protected:
+  using IsolatedTest::IsolatedTest;
   // Skips where QEMU or the stand-in is missing.
   void SetUp() override;
 

@@ -58,6 +58,8 @@ std::filesystem::path TestHome::write(const std::string& name, std::string_view 
   const auto file = path() / name;
   std::filesystem::create_directories(file.parent_path());
   write_all(open_file(file, O_WRONLY | O_CREAT | O_TRUNC, 0644), content);
+  for (auto made = file; user_ && made != path(); made = made.parent_path())
+    if (::chown(made.c_str(), user_->uid, user_->gid) != 0) throw_errno("cannot give away '" + made.string() + "'");
   return file;
 }
 

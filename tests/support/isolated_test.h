@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 
 #include "support/home.h"
 #include "support/leaks.h"
@@ -13,7 +14,8 @@ namespace meros::test {
 
 class IsolatedTest : public testing::Test {
  protected:
-  IsolatedTest();
+  // The programs run as `user` (as root only: he opens /dev/net/tun and /dev/kvm then); by default as ourselves.
+  explicit IsolatedTest(std::optional<Command::Credentials> user = {});
   // Fails the test, naming what it left: what a test makes it has to remove by the program's own means.
   void TearDown() override;
 

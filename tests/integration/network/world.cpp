@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "network/netlink.h"
+#include "support/devices.h"
 #include "support/host.h"
 #include "support/process.h"
 #include "support/programs.h"
@@ -47,10 +48,7 @@ void prepare_mounts() {
   if (::mount("none", "/run", "tmpfs", 0, "mode=0755") != 0) throw_errno("cannot mount /run");
   fs::create_directory("/run/netns");
   write_all(open_file("/run/resolv.conf", O_WRONLY | O_CREAT, 0644), "nameserver 192.0.2.1\n");
-  struct stat tun {};
-  if (::stat("/dev/net/tun", &tun) != 0 || ::mknod("/run/tun", S_IFCHR, tun.st_rdev) != 0 ||
-      ::chmod("/run/tun", 0666) != 0 || ::mount("/run/tun", "/dev/net/tun", nullptr, MS_BIND, nullptr) != 0)
-    throw_errno("cannot open /dev/net/tun to all");
+  if (!open_devices_to_all()) throw_errno("cannot open /dev/net/tun to all");
   const fs::path resolv = fs::canonical("/etc/resolv.conf");
   if (::mount("/run/resolv.conf", resolv.c_str(), nullptr, MS_BIND, nullptr) != 0)
     throw_errno("cannot mount resolv.conf");

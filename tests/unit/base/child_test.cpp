@@ -2,13 +2,19 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstddef>
+#include <thread>
 
 #include "base/file.h"
 
@@ -184,6 +190,40 @@ TEST(Child, GetsASignalWhenItsParentDies) {
   ASSERT_EQ(::waitpid(parent, &status, 0), parent);
   pipe.write_end.reset();
   EXPECT_NE(wait_for(pipe.read_end, POLLIN, 5000) & POLLHUP, 0);
+}
+
+// Kills the calling process at its first write(2).
+void end_at_the_first_write() {
+  std::array<sock_filter, 4> filter = {{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                                        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 0, 1),
+                                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+                                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
+  const sock_fprog program{filter.size(), filter.data()};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    ::_exit(1);
+}
+
+TEST(Child, EndsWhenItsParentIsKilledBeforeItsUsersAreMapped) {
+  if (::geteuid() != 0) GTEST_SKIP() << "a user namespace that is certain to be allowed needs root";
+  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    end_at_the_first_write();
+    Command own = command({"true"});
+    own.namespaces = CLONE_NEWUSER;
+    own.uid_map = own.gid_map = "0 0 1";
+    spawn(own);
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(parent, &status, 0), parent);
+  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) << status;
+  // The child is ours now.
+  const Deadline deadline = Deadline::after(std::chrono::seconds(60));
+  pid_t orphan = 0;
+  while ((orphan = ::waitpid(-1, &status, WNOHANG)) == 0 && !deadline.passed()) std::this_thread::yield();
+  EXPECT_GT(orphan, 0) << "it waits for ever";
+  ::prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
 TEST(FindProgram, LooksBeyondAnOrdinaryUsersPath) {

@@ -11,6 +11,7 @@
 #include "base/unix_socket.h"
 #include "firecracker_world.h"
 #include "network/tap.h"
+#include "support/devices.h"
 #include "support/host.h"
 #include "support/namespace.h"
 #include "support/process.h"
@@ -278,7 +279,7 @@ class FirecrackerOnATap : public FirecrackerProcess {
   void SetUp() override {
     MEROS_REQUIRE(test::Need::root, test::Need::namespaces, test::Need::ip);
     namespace_.emplace();
-    if (!open_devices_to_all()) GTEST_SKIP() << "device nodes cannot be made here";
+    if (!test::open_devices_to_all()) GTEST_SKIP() << "device nodes cannot be made here";
     world_.spec.nics = {{"tap7", "02:00:00:00:00:01"}};
     world_.user = somebody_else;
   }

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -87,18 +85,6 @@ std::string read_until(const Fd& fd, std::string_view text) {
     all.append(buffer.data(), static_cast<std::size_t>(n));
   }
   return all;
-}
-
-bool open_devices_to_all() {
-  constexpr auto room = "/mnt";
-  if (::mount("meros", room, "tmpfs", MS_NOEXEC | MS_NOSUID, "size=64k,mode=0711") != 0) return false;
-  const auto replace = [&](const char* device, const std::string& node) {
-    struct stat info {};
-    return ::stat(device, &info) == 0 && ::mknod(node.c_str(), S_IFCHR | 0666, info.st_rdev) == 0 &&
-           ::chmod(node.c_str(), 0666) == 0 && ::mount(node.c_str(), device, nullptr, MS_BIND, nullptr) == 0;
-  };
-  return replace("/dev/net/tun", std::string(room) + "/tun") &&
-         (::access("/dev/kvm", F_OK) != 0 || replace("/dev/kvm", std::string(room) + "/kvm"));
 }
 
 }  // namespace meros::vmm::firecracker

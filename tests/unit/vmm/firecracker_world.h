@@ -63,8 +63,4 @@ class World {
 // Reads until `text` has come, or nothing more does; all that was read.
 std::string read_until(const Fd& fd, std::string_view text);
 
-// Nodes of /dev/kvm and /dev/net/tun that every user may open, in the mount namespace that we are in. False where that
-// cannot be.
-bool open_devices_to_all();
-
 }  // namespace meros::vmm::firecracker
