@@ -58,7 +58,7 @@ _meros() {
       if [[ $cur != -* ]]; then compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return; fi
       ;;
     'build')
-      options='-h --help --rootfs-only --rootfs-img --no-cache --pull --mirror --keyring -j --jobs -o --output --data-dir -y --yes -v --verbose --debug'
+      options='-h --help --rootfs-only --rootfs-img --no-cache --pull --locked --mirror --keyring -j --jobs -o --output --data-dir -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then :; return; fi
       ;;
     'plan')

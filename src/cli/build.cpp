@@ -85,6 +85,8 @@ int build(Context& context, Options& options) {
   const auto manifest = constellation::load_manifest(place, context.reporter());
   check_name(manifest.constellation, "constellation name");
   options.build.home = context.home();
+  options.build.lock_file = place.directory / "meros.lock";
+  options.build.all_machines = options.machines.empty();
   if (!options.keyring.empty()) options.build.keyring = std::filesystem::absolute(options.keyring);
   std::vector<image::RootfsSpec> specs;
   for (const auto* machine : chosen(manifest, options, context.reporter()))
@@ -102,8 +104,10 @@ Action declare_build(CLI::App& app, Context& context) {
                  "in)");
   app.add_option("VM", options->machines, "only these of its machines (default: all)");
   app.add_flag("--rootfs-only,--rootfs-img", options->rootfs_only, "build root file systems: the default");
-  app.add_flag("--no-cache", options->build.no_cache, "make every stage anew");
-  app.add_flag("--pull", options->build.pull, "take the newest packages of the mirrors");
+  app.add_flag("--no-cache", options->build.no_cache, "make every stage anew, from the packages of meros.lock");
+  auto* pull = app.add_flag("--pull", options->build.pull, "take the newest packages of the mirrors, and lock those");
+  app.add_flag("--locked", options->build.locked, "fail where meros.lock does not say which packages to take")
+      ->excludes(pull);
   app.add_option("--mirror", options->build.mirror, "the archive that packages come from, in place of the manifest's")
       ->option_text("URL");
   app.add_option("--keyring", options->keyring, "the keys that the archive is signed by")->option_text("FILE");

@@ -68,6 +68,7 @@ class MissingImages {
                                                   context_.home().data_dir.parent_path()));
     image::BuildOptions options;
     options.home = context_.home();
+    options.lock_file = now_.loaded.place.directory / "meros.lock";
     outcomes_ = image::build_all(specs, options, context_.reporter());
   }
 

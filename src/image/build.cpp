@@ -5,14 +5,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
-#include <set>
 #include <thread>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "image/cache.h"
+#include "image/package_choice.h"
 #include "image/sha256.h"
 #include "image/site.h"
 #include "image/ssh_keys.h"
@@ -25,24 +24,6 @@ namespace fs = std::filesystem;
 
 namespace meros::image {
 namespace {
-
-// What the machines of one call have in common.
-class Run {
- public:
-  // Whether the entry is to be made although it is there: once a call, under --no-cache.
-  bool is_stale(const BuildOptions& options, const std::string& entry) {
-    const std::lock_guard guard(mutex_);
-    return (options.no_cache || options.pull) && !fresh_.contains(entry);
-  }
-  void made(const std::string& entry) {
-    const std::lock_guard guard(mutex_);
-    fresh_.insert(entry);
-  }
-
- private:
-  std::mutex mutex_;
-  std::set<std::string> fresh_;
-};
 
 std::string digest_of_file(const fs::path& path) { return path.empty() ? "" : sha256_of(open_file(path, O_RDONLY)); }
 
@@ -71,12 +52,13 @@ RootfsSpec with_options(RootfsSpec spec, const BuildOptions& options) {
 // One machine's build.
 class Build {
  public:
-  Build(RootfsSpec spec, const BuildOptions& options, Run& run, Reporter& reporter)
-      : spec_(std::move(spec)),
-        options_(options),
+  Build(const RootfsSpec& spec, Run& run, Reporter& reporter)
+      : spec_(with_options(spec, run.options())),
+        options_(run.options()),
         run_(run),
         reporter_(reporter),
-        site_(options.home, spec_.constellation, spec_.machine, reporter) {}
+        site_(options_.home, spec_.constellation, spec_.machine, reporter),
+        choice_(spec_, spec.mirrors, run, site_, reporter) {}
 
   BuildResult result() {
     const Held mine = site_.cache().hold(image_lock(spec_.constellation, spec_.machine), Hold::make, reporter_);
@@ -93,10 +75,11 @@ class Build {
 
  private:
   // The image that is there, if a build would change nothing.
-  std::optional<Built> up_to_date() const {
+  std::optional<Built> up_to_date() {
     if (options_.no_cache || options_.pull) return std::nullopt;
+    const auto known = known_packages();
     auto built = site_.former();
-    if (!built || built->stages != stage_hashes(spec_, inputs_, resolved_by(*built))) return std::nullopt;
+    if (!known || !built || built->stages != stage_hashes(spec_, inputs_, *known)) return std::nullopt;
     if (machine::file_stamp(options_.home.images_dir / built->rootfs) != built->stamp) return std::nullopt;
     if (!built->kernel) return built;
     const fs::path kernel = options_.home.images_dir / *built->kernel;
@@ -104,38 +87,53 @@ class Build {
     return whole && machine::file_stamp(kernel) == built->kernel_stamp ? built : std::nullopt;
   }
 
-  // As the cache has it; of what is no more there, as it was when the image was built.
-  ResolvedStages resolved_by(const Built& built) const {
-    ResolvedStages resolved = built.resolved;
-    const auto look = [&](const char* stage, const std::string& hash, std::string& value) {
-      const fs::path entry = site_.cache().entry(stage, hash);
-      if (!hash.empty() && fs::exists(entry)) value = read_facts(entry).resolved;
+  // The packages of each stage, as far as they are chosen.
+  std::optional<ResolvedStages> known_packages() {
+    ResolvedStages known;
+    const auto look = [&](const std::string& stage, std::string StageHashes::*hash,
+                          std::string ResolvedStages::*value) {
+      const auto set = choice_.known(stage, stage_hashes(spec_, inputs_, known).*hash);
+      if (set) known.*value = digest_of(*set);
+      return set.has_value();
     };
-    look("base", stage_hashes(spec_, inputs_, resolved).base, resolved.base);
-    if (!spec_.packages.empty()) look("packages", stage_hashes(spec_, inputs_, resolved).packages, resolved.packages);
-    look("kernel", stage_hashes(spec_, inputs_, resolved).kernel, resolved.kernel);
-    return resolved;
+    if (!look("base", &StageHashes::base, &ResolvedStages::base)) return std::nullopt;
+    if (!spec_.packages.empty() && !look("packages", &StageHashes::packages, &ResolvedStages::packages))
+      return std::nullopt;
+    if (spec_.kernel && !look("kernel", &StageHashes::kernel, &ResolvedStages::kernel)) return std::nullopt;
+    return known;
   }
 
   BuildResult make() {
     site_.open();
+    held_.push_back(site_.cache().hold(archives_in_use, Hold::use, reporter_));
     StageInputs inputs;
     inputs.spec = spec_;
     inputs.keys = keys_;
-    inputs.base = entry("base", &StageHashes::base, inputs);
-    resolved_.base = read_facts(inputs.base).resolved;
-    if (!spec_.packages.empty()) {
-      inputs.packages = entry("packages", &StageHashes::packages, inputs);
-      resolved_.packages = read_facts(inputs.packages).resolved;
-    }
+    inputs.archives = choice_.archives();
+    inputs.base = chosen("base", &StageHashes::base, &ResolvedStages::base, inputs);
+    if (!spec_.packages.empty())
+      inputs.packages = chosen("packages", &StageHashes::packages, &ResolvedStages::packages, inputs);
     if (spec_.kernel) {
       StageInputs without = inputs;
       if (!brings_kernel(spec_)) without.packages.clear();
-      inputs.kernel = entry("kernel", &StageHashes::kernel, without);
-      resolved_.kernel = read_facts(inputs.kernel).resolved;
+      inputs.kernel = chosen("kernel", &StageHashes::kernel, &ResolvedStages::kernel, without);
     }
     inputs.customised = entry("customised", &StageHashes::customised, inputs);
     return publish(inputs);
+  }
+
+  // The entry of a stage that is made from packages.
+  fs::path chosen(const std::string& stage, std::string StageHashes::*hash, std::string ResolvedStages::*value,
+                  StageInputs inputs) {
+    const std::string question = stage_hashes(spec_, inputs_, resolved_).*hash;
+    const fs::path status = inputs.base.empty() ? fs::path() : inputs.base / "root/var/lib/dpkg/status";
+    fs::path made;
+    choice_.choose(stage, question, status, [&](const PackageSet& set) {
+      inputs.set = set;
+      resolved_.*value = digest_of(set);
+      made = entry(stage, hash, inputs);
+    });
+    return made;
   }
 
   // The finished entry, made if it must be, and held until we are done.
@@ -148,13 +146,14 @@ class Build {
     const std::string name = inputs.entry.filename();
     {
       Held used = site_.cache().hold(name, Hold::use, reporter_);
-      if (fs::exists(inputs.entry) && !run_.is_stale(options_, name)) {
+      if (fs::exists(inputs.entry) && !run_.is_stale(name)) {
         held_.push_back(std::move(used));
         return inputs.entry;
       }
     }
     Held held = site_.cache().hold(name, Hold::make, reporter_);
-    if (!fs::exists(inputs.entry) || run_.is_stale(options_, name)) {
+    if (!fs::exists(inputs.entry) || run_.is_stale(name)) {
+      choice_.fetch(inputs.set);
       run_stage(stage, inputs, {inputs.work, inputs.work.string() + former_suffix});
       run_.made(name);
       made_.push_back(stage);
@@ -225,6 +224,7 @@ class Build {
   Run& run_;
   Reporter& reporter_;
   Site site_;
+  PackageChoice choice_;
   MachineKeys keys_;
   InputDigests inputs_;
   ResolvedStages resolved_;
@@ -232,23 +232,35 @@ class Build {
   std::vector<std::string> made_;
 };
 
+// A directory that is not ours to write in keeps nobody from building.
+void save_lock(Run& run, bool only_taken, Reporter& reporter) {
+  if (run.options().locked) return;
+  try {
+    run.lock().save(only_taken);
+  } catch (const Error& e) {
+    reporter.warn(fmt::format("the packages that were taken are not recorded: {}", e.message()));
+  }
+}
+
 }  // namespace
 
 BuildResult build_rootfs(const RootfsSpec& spec, const BuildOptions& options, Reporter& reporter) {
-  Run run;
-  return Build(with_options(spec, options), options, run, reporter).result();
+  Run run(options);
+  BuildResult result = Build(spec, run, reporter).result();
+  save_lock(run, false, reporter);
+  return result;
 }
 
 std::vector<BuildOutcome> build_all(const std::vector<RootfsSpec>& specs, const BuildOptions& options,
                                     Reporter& reporter) {
   std::vector<BuildOutcome> outcomes(specs.size());
-  Run run;
+  Run run(options);
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (std::size_t i = next++; i < specs.size(); i = next++) {
       outcomes[i].machine = specs[i].machine;
       try {
-        outcomes[i].result = Build(with_options(specs[i], options), options, run, reporter).result();
+        outcomes[i].result = Build(specs[i], run, reporter).result();
       } catch (const Error& e) {
         outcomes[i].error = e;
       } catch (const std::exception& e) {
@@ -260,6 +272,8 @@ std::vector<BuildOutcome> build_all(const std::vector<RootfsSpec>& specs, const 
   std::vector<std::jthread> threads;
   for (std::size_t i = 0; i < std::min<std::size_t>(wanted, specs.size()); ++i) threads.emplace_back(work);
   threads.clear();
+  const bool all_built = std::ranges::all_of(outcomes, [](const BuildOutcome& o) { return o.result.has_value(); });
+  save_lock(run, options.all_machines && all_built, reporter);
   return outcomes;
 }
 

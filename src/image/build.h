@@ -16,12 +16,13 @@ namespace meros::image {
 
 struct BuildOptions {
   machine::Home home;
-  bool no_cache = false;                   // every stage anew
-  bool pull = false;                       // the newest packages of the mirrors: a new base
+  bool no_cache = false;                   // every stage anew, with the packages of the lock
+  bool pull = false;                       // the newest packages of the mirrors, and a new lock
   std::optional<std::string> mirror = {};  // in place of the specs'
   std::filesystem::path keyring = {};      // in place of the specs'
-  std::filesystem::path lock_file = {};    // meros.lock of the constellation; empty: none is kept
-  bool locked = false;                     // just the packages of the lock file
+  std::filesystem::path lock_file = {};    // meros.lock of the constellation (image/lock_file.h); empty: none is kept
+  bool locked = false;                     // the lock must have all packages, and is not written
+  bool all_machines = false;               // those that are built are all: the lock forgets what none of them takes
   unsigned jobs = 0;                       // machines at once; 0: as many as there are processors
 };
 

@@ -21,7 +21,7 @@ struct StageHashes {
   bool operator==(const StageHashes&) const = default;
 };
 
-// What a stage came to, where its inputs leave that to the mirrors of the day: a digest of the versions.
+// The packages that a stage was made from: a digest of them (image/package_set.h).
 struct ResolvedStages {
   std::string base;
   std::string packages;

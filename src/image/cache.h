@@ -64,6 +64,9 @@ std::string entry_name(const std::string& stage, const std::string& hash);
 // The name of the lock of a machine's image.
 std::string image_lock(const std::string& constellation, const std::string& machine);
 
+// Held for use by every build; for `make` by who removes files of packages (image/archives.h).
+constexpr auto archives_in_use = "archives-in-use";
+
 // For `image ls`.
 struct CacheEntry {
   std::string name;   // "base-0123…"

@@ -116,6 +116,7 @@ void configure(Handle& handle, const HttpRequest& request, Transfer& transfer, s
   const bool secure = scheme_of(request.url) == Scheme::https;
   handle.set(CURLOPT_URL, request.url.c_str());
   handle.set(CURLOPT_PROTOCOLS_STR, "http,https");
+  handle.set(CURLOPT_NOSIGNAL, 1L);  // it is used by several threads
   // A redirection never leads from https to http, and never to a file of this host.
   handle.set(CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
   handle.set(CURLOPT_FOLLOWLOCATION, 1L);
@@ -167,7 +168,7 @@ void read_header_line(HttpHead& head, std::string_view line) {
 }
 
 HttpResult http_get(const HttpRequest& request, HttpSink& sink) {
-  const LibCurl curl = load_libcurl();
+  const LibCurl& curl = load_libcurl();
   Transfer transfer;
   transfer.sink = &sink;
   std::vector<char> error(CURL_ERROR_SIZE);

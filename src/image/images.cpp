@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "image/stages.h"
 #include "image/worker.h"
 
 namespace fs = std::filesystem;
@@ -68,6 +70,24 @@ std::string lock_name(const CacheEntry& entry) {
                                         : entry.name;
 }
 
+// The files of packages that no stage which is left was made from; none while a build may be about to use them.
+std::size_t prune_archives(const Cache& cache) {
+  const auto alone = cache.try_hold(archives_in_use, Hold::make);
+  const fs::path archives = cache.directory() / "archives";
+  if (!alone || !fs::is_directory(archives)) return 0;
+  std::set<std::string> used;
+  for (const auto& entry : list_entries(cache.directory()))
+    if (fs::exists(entry.path / "entry.json"))
+      for (const auto& package : read_facts(entry.path).set) used.insert(package.sha256);
+  std::size_t files = 0;
+  for (const auto& file : fs::directory_iterator(archives)) {
+    if (used.contains(file.path().stem().string())) continue;
+    if (file.path().extension() == ".deb") ++files;
+    fs::remove(file.path());
+  }
+  return files;
+}
+
 }  // namespace
 
 std::vector<Built> list_built(const fs::path& images_dir) {
@@ -96,6 +116,8 @@ std::vector<ImageRow> list_images(const machine::Home& home) {
                     built.built_at,
                     {}});
   const auto users = uses(images);
+  if (const fs::path archives = cache_of(home) / "archives"; fs::is_directory(archives))
+    rows.push_back({"archives", "files of packages", bytes_below(archives), time_of(archives), {}});
   for (const auto& entry : list_entries(cache_of(home))) {
     const auto known = users.find(entry.name);
     rows.push_back({entry.name, entry.stage, bytes_below(entry.path), time_of(entry.path),
@@ -128,8 +150,8 @@ void remove_image(const machine::Home& home, const std::string& name, Reporter& 
 
 std::vector<std::string> prune(const machine::Home& home, Prune what) {
   std::vector<std::string> removed;
+  if (!fs::is_directory(cache_of(home))) return removed;
   const auto entries = list_entries(cache_of(home));
-  if (entries.empty()) return removed;
   const auto users = uses(list_built(home.images_dir));
   const Cache cache(cache_of(home));
   std::vector<Held> alone;
@@ -144,6 +166,8 @@ std::vector<std::string> prune(const machine::Home& home, Prune what) {
     removed.push_back(entry.name);
   }
   if (!trees.empty()) Workshop().remove(trees);
+  if (const std::size_t files = prune_archives(cache); files > 0)
+    removed.push_back(fmt::format("{} files of packages", files));
   return removed;
 }
 

@@ -31,7 +31,7 @@ std::vector<ImageRow> list_images(const machine::Home& home);
 void remove_image(const machine::Home& home, const std::string& name, Reporter& reporter);
 
 // Removes the entries of the cache that no image stands on, and what killed builds left; with `all` every entry. Those
-// that a build uses stay. Returns the names of what was removed.
+// that a build uses stay. Then the files of packages that no entry is made from. Returns the names of what was removed.
 enum class Prune { unused, all };
 std::vector<std::string> prune(const machine::Home& home, Prune what);
 

@@ -23,11 +23,10 @@ void find(void* library, const char* name, Function& function) {
   if (function == nullptr) throw HostError(std::string("cannot download: this libcurl has no ") + name);
 }
 
-}  // namespace
-
-LibCurl load_libcurl() {
+LibCurl load() {
   void* library = open_library();
   LibCurl curl{};
+  find(library, "curl_global_init", curl.global_init);
   find(library, "curl_easy_init", curl.easy_init);
   find(library, "curl_easy_setopt", curl.easy_setopt);
   find(library, "curl_easy_perform", curl.easy_perform);
@@ -35,6 +34,15 @@ LibCurl load_libcurl() {
   find(library, "curl_easy_cleanup", curl.easy_cleanup);
   find(library, "curl_slist_append", curl.slist_append);
   find(library, "curl_slist_free_all", curl.slist_free_all);
+  // Left to the first handle, it would be done by several threads at once.
+  if (curl.global_init(CURL_GLOBAL_DEFAULT) != 0) throw Error("cannot download: libcurl does not start");
+  return curl;
+}
+
+}  // namespace
+
+const LibCurl& load_libcurl() {
+  static const LibCurl curl = load();
   return curl;
 }
 

@@ -6,6 +6,7 @@
 namespace meros::image {
 
 struct LibCurl {
+  decltype(&::curl_global_init) global_init;
   decltype(&::curl_easy_init) easy_init;
   decltype(&::curl_easy_setopt) easy_setopt;
   decltype(&::curl_easy_perform) easy_perform;
@@ -15,7 +16,8 @@ struct LibCurl {
   decltype(&::curl_slist_free_all) slist_free_all;
 };
 
-// It stays loaded for the life of the process. HostError when it is not installed.
-LibCurl load_libcurl();
+// It stays loaded for the life of the process, and is made ready for use by several threads. HostError when it is not
+// installed.
+const LibCurl& load_libcurl();
 
 }  // namespace meros::image

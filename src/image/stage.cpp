@@ -10,7 +10,7 @@ namespace meros::image {
 namespace {
 
 // Another number makes all stages anew: what is in an entry has another form.
-constexpr int entry_format = 2;
+constexpr int entry_format = 3;
 
 // Each stage adds what it depends on to what names it; JSON objects are written in the order of their keys.
 std::string hash_of(std::string_view stage, Json inputs) {
@@ -31,26 +31,24 @@ Json sorted_disks(std::vector<MountedDisk> disks) {
   return list;
 }
 
-std::string base_hash(const RootfsSpec& spec, const InputDigests& inputs) {
+std::string base_hash(const RootfsSpec& spec, const InputDigests& inputs, const ResolvedStages& resolved) {
   return hash_of("base", {{"distribution", to_string(spec.distribution)},
                           {"release", spec.release},
                           {"arch", to_string(spec.arch)},
                           {"mirrors", mirrors_of(spec)},
                           {"keyring", inputs.keyring},
-                          {"lock", inputs.lock},
+                          {"on", resolved.base},
                           {"packages", as_set(core_packages(spec.distribution))}});
 }
 
 std::string kernel_hash(const RootfsSpec& spec, const StageHashes& stages, const ResolvedStages& resolved) {
   if (!spec.kernel) return "";
-  if (brings_kernel(spec)) return hash_of("kernel", {{"packages", stages.packages}, {"on", resolved.packages}});
-  return hash_of("kernel", {{"base", stages.base}, {"on", resolved.base}, {"package", cloud_kernel_package(spec)}});
+  if (brings_kernel(spec)) return hash_of("kernel", {{"packages", stages.packages}, {"on", resolved.kernel}});
+  return hash_of("kernel", {{"base", stages.base}, {"on", resolved.kernel}, {"package", cloud_kernel_package(spec)}});
 }
 
-std::string customised_hash(const RootfsSpec& spec, const InputDigests& inputs, const StageHashes& stages,
-                            const ResolvedStages& resolved) {
+std::string customised_hash(const RootfsSpec& spec, const InputDigests& inputs, const StageHashes& stages) {
   return hash_of("customised", {{"packages", stages.packages},
-                                {"on", {resolved.base, resolved.packages, resolved.kernel}},
                                 {"kernel", stages.kernel},
                                 {"constellation", spec.constellation},
                                 {"machine", spec.machine},
@@ -131,11 +129,11 @@ std::string debian_arch(vmm::Arch arch) { return arch == vmm::Arch::x86_64 ? "am
 
 StageHashes stage_hashes(const RootfsSpec& spec, const InputDigests& inputs, const ResolvedStages& resolved) {
   StageHashes stages;
-  stages.base = base_hash(spec, inputs);
+  stages.base = base_hash(spec, inputs, resolved);
   stages.packages =
-      hash_of("packages", {{"base", stages.base}, {"on", resolved.base}, {"packages", as_set(spec.packages)}});
+      hash_of("packages", {{"base", stages.base}, {"on", resolved.packages}, {"packages", as_set(spec.packages)}});
   stages.kernel = kernel_hash(spec, stages, resolved);
-  stages.customised = customised_hash(spec, inputs, stages, resolved);
+  stages.customised = customised_hash(spec, inputs, stages);
   stages.packed = packed_hash(spec, stages);
   return stages;
 }

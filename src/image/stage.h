@@ -16,7 +16,6 @@ namespace meros::image {
 
 // What the spec names by a path, by its content. Digests are 64 hexadecimal digits; "" for what is not there.
 struct InputDigests {
-  std::string lock;                   // of the packages that `--locked` takes
   std::string keyring;                //
   std::string keys;                   // the machine's stored SSH keys
   std::vector<std::string> includes;  // tree_digest of each of the spec's
@@ -36,7 +35,8 @@ std::string cloud_kernel_package(const RootfsSpec& spec);
 // Debian's name of the architecture: "amd64".
 std::string debian_arch(vmm::Arch arch);
 
-// `resolved`: of the stages that are there; with another one beneath it a later stage is another, too.
+// `resolved`: the packages that each is made from (digest_of in image/package_set.h). Where they are not known yet, the
+// hash is that of the question (image/resolve.h) for them.
 StageHashes stage_hashes(const RootfsSpec& spec, const InputDigests& inputs, const ResolvedStages& resolved);
 
 }  // namespace meros::image

@@ -3,8 +3,10 @@
 
 #include <ctime>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "image/guest_files.h"
+#include "image/local_repository.h"
 #include "image/root_tree.h"
 #include "image/settled_times.h"
 #include "image/stage.h"
@@ -15,28 +17,38 @@ namespace fs = std::filesystem;
 namespace meros::image {
 namespace {
 
-std::vector<std::string> mmdebstrap_command(const StageInputs& inputs, const fs::path& root) {
+// Of an archive that has the wanted packages only: it is to install all of them.
+std::vector<std::string> mmdebstrap_command(const StageInputs& inputs, const fs::path& root,
+                                            const fs::path& repository) {
   const RootfsSpec& spec = inputs.spec;
-  std::vector<std::string> argv = {
-      "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory",
-      "--architectures=" + debian_arch(spec.arch), "--include=" + join(core_packages(spec.distribution), ","),
-      // The next stages install by these lists.
-      "--skip=cleanup/apt/lists", "--aptopt=Acquire::Languages \"none\"", "--aptopt=APT::Install-Recommends \"false\""};
-  if (!spec.keyring.empty()) argv.push_back("--keyring=" + spec.keyring.string());
-  argv.push_back(spec.release);
-  argv.push_back(root.string());
-  for (const auto& mirror : mirrors_of(spec)) argv.push_back(mirror);
+  std::vector<std::string> names;
+  for (const auto& package : inputs.set) names.push_back(package.name);
+  std::vector<std::string> argv = {"mmdebstrap",
+                                   "--mode=root",
+                                   "--variant=essential",
+                                   "--format=directory",
+                                   "--architectures=" + debian_arch(spec.arch),
+                                   "--include=" + join(names, ","),
+                                   "--aptopt=Acquire::Languages \"none\"",
+                                   "--aptopt=APT::Install-Recommends \"false\""};
+  // It copies: the directory is not to be seen from inside.
+  argv.insert(argv.end(), {spec.release, root.string(), source_line("copy", repository)});
   return argv;
 }
 
 // What differs from build to build, or is the host's.
-void clean(RootTree& root) {
+void clean(RootTree& root, const RootfsSpec& spec) {
   for (const auto& name : root.list("/etc/ssh"))
     if (name.starts_with("ssh_host_")) root.remove("/etc/ssh/" + name);
   root.write("/etc/machine-id", "");
   root.remove("/var/lib/dbus/machine-id");
   root.remove("/etc/hostname");
   root.link("/etc/resolv.conf", resolv_conf_target);
+  root.write("/etc/apt/sources.list", join(mirrors_of(spec), "\n") + "\n");
+  if (spec.keyring.empty()) return;
+  const std::string keys = read_file(spec.keyring);
+  root.write(keys.starts_with("-----BEGIN") ? "/etc/apt/trusted.gpg.d/meros.asc" : "/etc/apt/trusted.gpg.d/meros.gpg",
+             keys);
 }
 
 }  // namespace
@@ -49,12 +61,15 @@ void make_base(const StageInputs& inputs) {
   // mmdebstrap takes an empty directory, whose mode becomes that of "/".
   fs::create_directory(root);
   fs::permissions(root, fs::perms(0755));
-  run_tool(mmdebstrap_command(inputs, root), {"TMPDIR=" + temporary.string()});
+  const fs::path repository = inputs.work / "packages";
+  make_repository({inputs.archives, repository, inputs.set, inputs.spec.release, debian_arch(inputs.spec.arch)});
+  run_tool(mmdebstrap_command(inputs, root, repository), {"TMPDIR=" + temporary.string()});
   RootTree tree(root);
-  clean(tree);
+  clean(tree, inputs.spec);
+  fs::remove_all(repository);
   fs::remove_all(temporary);
   const std::int64_t newest = settle_times(root, started, 0);
-  finish_entry(inputs.work, inputs.entry, {digest_of_packages(root / "var/lib/dpkg/status"), newest});
+  finish_entry(inputs.work, inputs.entry, {inputs.set, newest});
 }
 
 }  // namespace meros::image

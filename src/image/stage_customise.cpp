@@ -18,7 +18,7 @@ void customise(const StageInputs& inputs) {
   overlay.unmount();
   fs::remove_all(inputs.work / "work");
   fs::remove(inputs.work / "merged");
-  finish_entry(inputs.work, inputs.entry, {"", settle_times(overlay.upper(), started, newest)});
+  finish_entry(inputs.work, inputs.entry, {{}, settle_times(overlay.upper(), started, newest)});
 }
 
 }  // namespace meros::image

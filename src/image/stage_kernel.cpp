@@ -10,7 +10,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "image/archives.h"
 #include "image/initrd.h"
+#include "image/local_repository.h"
 #include "image/overlay.h"
 #include "image/room.h"
 #include "image/root_tree.h"
@@ -23,45 +25,9 @@ namespace fs = std::filesystem;
 namespace meros::image {
 namespace {
 
-// In the overlay: what is downloaded, and where it is unpacked.
+// In the overlay: the packages, and where they are unpacked.
 constexpr auto place = "/.meros-kernel";
 constexpr std::size_t largest_part = std::size_t{256} << 20;
-
-// "  Depends: linux-image-6.1.0-13-cloud-amd64" of apt-cache(8): the packages behind a metapackage that have files.
-std::vector<std::string> kernel_dependencies(const std::string& text) {
-  std::vector<std::string> names;
-  for (const auto& line : split(text, '\n')) {
-    const auto words = split(trim(line), ' ');
-    if (words.size() != 2 || (words[0] != "Depends:" && words[0] != "PreDepends:")) continue;
-    if (words[1].starts_with("linux-image-") || words[1].starts_with("linux-modules-")) names.push_back(words[1]);
-  }
-  return names;
-}
-
-std::vector<std::string> packages_behind(const Room& room, const std::string& metapackage) {
-  std::vector<std::string> all;
-  std::vector<std::string> asked = {metapackage};
-  while (!asked.empty()) {
-    const std::string name = asked.back();
-    asked.pop_back();
-    all.push_back(name);
-    for (auto& next : kernel_dependencies(output_in(room, {"apt-cache", "depends", "--important", name})))
-      if (std::ranges::find(all, next) == all.end()) asked.push_back(std::move(next));
-  }
-  return all;
-}
-
-void download(const Room& room, const std::vector<std::string>& packages) {
-  std::vector<std::string> argv = {
-      "/usr/bin/env",       "--chdir",  place, "apt-get", "-q", "-o", "APT::Sandbox::User=root", "-o",
-      "Acquire::Retries=3", "download", "--"};
-  argv.insert(argv.end(), packages.begin(), packages.end());
-  const ExitStatus status = run_in(room, argv);
-  if (status.success()) return;
-  log_line("apt-get failed; once more with new lists");
-  run_step(room, {"apt-get", "-q", "update"});
-  run_step(room, argv);
-}
 
 void unpack(const Room& room, RootTree& root) {
   for (const auto& file : root.list(place))
@@ -135,18 +101,11 @@ struct Taken {
   bool merged_usr = false;  // /lib is a link to usr/lib, and a directory of that name in a layer would hide it
 };
 
-Taken take_kernel(const StageInputs& inputs, const fs::path& merged, const fs::path& made) {
+Taken take_kernel(const fs::path& merged, const fs::path& made) {
   const Room room{merged, "build", {}, {}};
   RootTree root(merged);
-  root.make_directory(place);
   auto found = installed_kernel(root);
   const bool brought = found.has_value();
-  std::vector<std::string> packages = {"busybox-static"};
-  if (!brought) {
-    const auto behind = packages_behind(room, cloud_kernel_package(inputs.spec));
-    packages.insert(packages.end(), behind.begin(), behind.end());
-  }
-  download(room, packages);
   unpack(room, root);
   if (!brought) found = unpacked_kernel(room, root);
   replace_file(made / "vmlinuz", root.read(found->vmlinuz, largest_part), 0644, Durability::process_crash_only);
@@ -169,15 +128,19 @@ void make_kernel(const StageInputs& inputs) {
   const std::int64_t started = std::time(nullptr);
   const fs::path made = inputs.work / "entry";
   fs::create_directories(made);
+  const fs::path archives = inputs.work.string() + "/overlay/upper" + place;
+  fs::create_directories(archives);
+  for (const auto& package : inputs.set)
+    link_file(archive_file(inputs.archives, package), archives / archive_name(package));
   Overlay overlay(layers_of(inputs), inputs.work / "overlay");
-  const Taken taken = take_kernel(inputs, overlay.merged(), made);
+  const Taken taken = take_kernel(overlay.merged(), made);
   overlay.unmount();
   std::int64_t newest = newest_below(inputs);
   if (!taken.brought) {
     keep_modules(taken, overlay.upper(), made);
     newest = settle_times(made / "tree", started, newest);
   }
-  finish_entry(made, inputs.entry, {taken.version, newest});
+  finish_entry(made, inputs.entry, {inputs.set, newest});
 }
 
 }  // namespace meros::image

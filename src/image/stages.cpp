@@ -5,15 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <set>
-#include <utility>
 
 #include "base/child.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/text.h"
-#include "image/sha256.h"
 
 namespace fs = std::filesystem;
 
@@ -66,6 +62,11 @@ RootfsSpec spec_from(const Json& json) {
   return spec;
 }
 
+ResolveInputs resolve_inputs_from(const Json& json) {
+  return {spec_from(get<Json>(json, "spec")), get<std::string>(json, "stage"), get<std::string>(json, "lists"),
+          get<std::string>(json, "status"), get<bool>(json, "anew") ? Lists::anew : Lists::as_they_are};
+}
+
 }  // namespace
 
 Json paths_json(const std::vector<fs::path>& paths) {
@@ -75,21 +76,14 @@ Json paths_json(const std::vector<fs::path>& paths) {
 }
 
 Json to_json(const StageInputs& inputs) {
-  return {{"spec", spec_json(inputs.spec)},
-          {"work", inputs.work.string()},
-          {"entry", inputs.entry.string()},
-          {"base", inputs.base.string()},
-          {"packages", inputs.packages.string()},
-          {"kernel", inputs.kernel.string()},
-          {"customised", inputs.customised.string()},
-          {"archives", inputs.archives.string()},
-          {"user_public", inputs.keys.user_public},
-          {"host_ed25519", inputs.keys.host_ed25519},
-          {"host_ed25519_public", inputs.keys.host_ed25519_public},
-          {"host_rsa", inputs.keys.host_rsa},
-          {"host_rsa_public", inputs.keys.host_rsa_public},
-          {"image", inputs.image.string()},
-          {"hash", inputs.hash}};
+  return {{"spec", spec_json(inputs.spec)},           {"work", inputs.work.string()},
+          {"entry", inputs.entry.string()},           {"base", inputs.base.string()},
+          {"packages", inputs.packages.string()},     {"kernel", inputs.kernel.string()},
+          {"customised", inputs.customised.string()}, {"set", to_json(inputs.set)},
+          {"archives", inputs.archives.string()},     {"user_public", inputs.keys.user_public},
+          {"host_ed25519", inputs.keys.host_ed25519}, {"host_ed25519_public", inputs.keys.host_ed25519_public},
+          {"host_rsa", inputs.keys.host_rsa},         {"host_rsa_public", inputs.keys.host_rsa_public},
+          {"image", inputs.image.string()},           {"hash", inputs.hash}};
 }
 
 StageInputs stage_inputs_from(const Json& json) {
@@ -101,6 +95,7 @@ StageInputs stage_inputs_from(const Json& json) {
   inputs.packages = get<std::string>(json, "packages");
   inputs.kernel = get<std::string>(json, "kernel");
   inputs.customised = get<std::string>(json, "customised");
+  inputs.set = package_set_from(get<Json>(json, "set"));
   inputs.archives = get<std::string>(json, "archives");
   inputs.keys = {get<std::string>(json, "user_public"), get<std::string>(json, "host_ed25519"),
                  get<std::string>(json, "host_ed25519_public"), get<std::string>(json, "host_rsa"),
@@ -110,8 +105,17 @@ StageInputs stage_inputs_from(const Json& json) {
   return inputs;
 }
 
+Json to_json(const ResolveInputs& inputs) {
+  return {{"spec", spec_json(inputs.spec)},
+          {"stage", inputs.stage},
+          {"lists", inputs.lists.string()},
+          {"status", inputs.status.string()},
+          {"anew", inputs.wanted == Lists::anew}};
+}
+
 Json run_stage(const std::string& stage, const Json& json) {
   if (stage == "remove") return Json::object();
+  if (stage == "resolve") return to_json(resolve(resolve_inputs_from(json)));
   const StageInputs inputs = stage_inputs_from(json);
   log_line(fmt::format("stage {} {}", stage, inputs.hash));
   if (stage == "packed") return {{"bytes", pack(inputs)}};
@@ -147,7 +151,7 @@ void run_tool(const std::vector<std::string>& argv, const std::vector<std::strin
 }
 
 void finish_entry(const fs::path& made, const fs::path& entry, const EntryFacts& facts) {
-  const Json json = {{"schema_version", 1}, {"resolved", facts.resolved}, {"newest", facts.newest}};
+  const Json json = {{"schema_version", 1}, {"packages", to_json(facts.set)}, {"newest", facts.newest}};
   replace_file(made / "entry.json", json.dump() + "\n");
   // A whole entry after a crash of the host, or none: file systems may write a name before the content.
   const Fd directory = open_file(made, O_RDONLY | O_DIRECTORY);
@@ -161,7 +165,7 @@ void finish_entry(const fs::path& made, const fs::path& entry, const EntryFacts&
 
 EntryFacts read_facts(const fs::path& entry) {
   const Json json = parse_json(read_file(entry / "entry.json"), (entry / "entry.json").string());
-  return {get<std::string>(json, "resolved"), get<std::int64_t>(json, "newest")};
+  return {package_set_from(get<Json>(json, "packages")), get<std::int64_t>(json, "newest")};
 }
 
 std::int64_t newest_below(const StageInputs& inputs) {
@@ -169,19 +173,6 @@ std::int64_t newest_below(const StageInputs& inputs) {
   for (const auto& entry : {inputs.base, inputs.packages, inputs.kernel})
     if (!entry.empty()) newest = std::max(newest, read_facts(entry).newest);
   return newest;
-}
-
-std::string digest_of_packages(const fs::path& dpkg_status) {
-  std::set<std::string> packages;
-  std::string package;
-  for (const auto& line : split(read_file(dpkg_status, std::size_t{64} << 20), '\n')) {
-    if (line.starts_with("Package: ") || line.starts_with("Architecture: ") || line.starts_with("Version: "))
-      package += line + "\n";
-    if (line.empty() && !package.empty()) packages.insert(std::exchange(package, {}));
-  }
-  std::string text;
-  for (const auto& entry : packages) text += entry;
-  return sha256_of(text);
 }
 
 void log_line(const std::string& text) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "image/package_set.h"
+#include "image/resolve.h"
 #include "image/rootfs_spec.h"
 #include "image/ssh_keys.h"
 
@@ -22,22 +24,25 @@ struct StageInputs {
   std::filesystem::path packages;
   std::filesystem::path kernel;
   std::filesystem::path customised;
-  std::filesystem::path archives;  // downloaded packages that are kept
+  PackageSet set;                  // of base, packages and kernel: just these, and
+  std::filesystem::path archives;  // where their files are (image/archives.h)
   MachineKeys keys;                // for `customised`
   std::filesystem::path image;     // what `packed` makes
   std::string hash;                // of this stage
 };
 // entry.json of an entry.
 struct EntryFacts {
-  std::string resolved;     // a digest of what the mirrors gave; empty where the inputs say all
+  PackageSet set;           // what it was made from
   std::int64_t newest = 0;  // the newest time of a file in it and below it, in seconds since 1970
 };
 nlohmann::json to_json(const StageInputs& inputs);
 nlohmann::json paths_json(const std::vector<std::filesystem::path>& paths);
 StageInputs stage_inputs_from(const nlohmann::json& json);
 
+nlohmann::json to_json(const ResolveInputs& inputs);
+
 // By name: "base", "packages", "kernel", "customised", "packed", or "remove", which does nothing. The result is for the
-// caller: {"bytes": N} of packed.
+// caller: {"bytes": N} of packed. "resolve" has inputs of its own (image/resolve.h) and results in a list of packages.
 nlohmann::json run_stage(const std::string& stage, const nlohmann::json& inputs);
 
 void make_base(const StageInputs& inputs);
@@ -60,8 +65,6 @@ void finish_entry(const std::filesystem::path& made, const std::filesystem::path
 EntryFacts read_facts(const std::filesystem::path& entry);
 // The newest time of a file in what this stage stands on.
 std::int64_t newest_below(const StageInputs& inputs);
-// The same versions, the same digest: of a dpkg status file.
-std::string digest_of_packages(const std::filesystem::path& dpkg_status);
 // For the log: a line of its own.
 void log_line(const std::string& text);
 
