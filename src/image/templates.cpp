@@ -42,7 +42,7 @@ void fetch(const Template& wanted, bool force, Reporter& reporter) {
     reporter.warn(fmt::format("'{}' is fetched without encryption or checksum: {} checks it",
                               without_credentials(wanted.url), wanted.sha256_option));
   reporter.note(fmt::format("fetching '{}' from '{}'", wanted.path.string(), without_credentials(wanted.url)));
-  download({.url = wanted.url, .target = wanted.path, .sha256 = wanted.sha256}, reporter);
+  download(DownloadRequest{.url = wanted.url, .target = wanted.path, .sha256 = wanted.sha256}, reporter);
 }
 
 std::optional<std::string> checked(const std::optional<std::string>& sha256, const std::string& option) {
