@@ -5,7 +5,7 @@ _meros() {
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--data-dir|-w|--workdir|--to|--driver|--keyring|--kernel|--initrd|--rootfs|--disk|--identity|--host-key|-o|--output|--kernel-sha256|--rootfs-sha256|--escape|-n|--tail|--mac|--netmask|-j|--jobs|--cpus|--tap|-e|--env|--restart|--firecracker-bin|--qemu-bin|--timeout|--lock-timeout|--memory|--for|--since|--mirror|--kernel-url|--rootfs-url|-u|--user|--recreate) ((i++)) ;;
+      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--data-dir|-w|--workdir|--to|--driver|--keyring|--kernel|--initrd|--rootfs|--disk|--identity|--host-key|-o|--output|--kernel-sha256|--rootfs-sha256|--use|--escape|-n|--tail|--mac|--netmask|-j|--jobs|--cpus|--tap|-e|--env|--restart|--firecracker-bin|--qemu-bin|--timeout|--lock-timeout|--size|--memory|--for|--since|--mirror|--kernel-url|--rootfs-url|-u|--user|--recreate) ((i++)) ;;
       -*) ;;
       *) verb=${COMP_WORDS[i]}; break ;;
     esac
@@ -21,6 +21,7 @@ _meros() {
     --keyring|--kernel|--initrd|--rootfs|--disk|--identity|--host-key) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
     -o|--output) COMPREPLY=($(compgen -W 'table json yaml' -- "$cur")); return ;;
     --kernel-sha256|--rootfs-sha256) :; return ;;
+    --use) :; return ;;
     --escape) :; return ;;
     -n|--tail) :; return ;;
     --mac) :; return ;;
@@ -31,7 +32,7 @@ _meros() {
     --restart) COMPREPLY=($(compgen -W 'no on-failure always' -- "$cur")); return ;;
     --firecracker-bin|--qemu-bin) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --timeout|--lock-timeout) :; return ;;
-    --memory) :; return ;;
+    --size|--memory) :; return ;;
     --for) COMPREPLY=($(compgen -W 'running stopped' -- "$cur")); return ;;
     --since) :; return ;;
     --mirror|--kernel-url|--rootfs-url) :; return ;;
@@ -58,7 +59,7 @@ _meros() {
       if [[ $cur != -* ]]; then compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return; fi
       ;;
     'build')
-      options='-h --help --rootfs-only --rootfs-img --no-cache --pull --locked --mirror --keyring -j --jobs -o --output --data-dir -y --yes -v --verbose --debug'
+      options='-h --help --rootfs-only --rootfs-img --use --size --no-cache --pull --locked --mirror --keyring -j --jobs -o --output --data-dir -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then :; return; fi
       ;;
     'plan')

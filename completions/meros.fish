@@ -19,6 +19,8 @@ complete -c meros -n '__fish_seen_subcommand_from validate' -a '(__fish_complete
 complete -c meros -n __fish_use_subcommand -a build -d 'build the images of a constellation'
 complete -c meros -n '__fish_seen_subcommand_from build' -s h -l help -d 'show this help'
 complete -c meros -n '__fish_seen_subcommand_from build' -l rootfs-only -l rootfs-img -d 'build root file systems: the default'
+complete -c meros -n '__fish_seen_subcommand_from build' -l use -x -d 'make the images of this one, a qcow2 or raw image, which is not changed'
+complete -c meros -n '__fish_seen_subcommand_from build' -l size -x -d 'with --use: the disk\'s size, where it is to be larger'
 complete -c meros -n '__fish_seen_subcommand_from build' -l no-cache -d 'make every stage anew, from the packages of meros.lock'
 complete -c meros -n '__fish_seen_subcommand_from build' -l pull -d 'take the newest packages of the mirrors, and lock those'
 complete -c meros -n '__fish_seen_subcommand_from build' -l locked -d 'fail where meros.lock does not say which packages to take'

@@ -10,6 +10,7 @@
 #include "constellation/build_specs.h"
 #include "constellation/manifest_file.h"
 #include "image/build.h"
+#include "image/use.h"
 
 namespace meros::cli {
 namespace {
@@ -19,6 +20,8 @@ struct Options {
   std::vector<std::string> machines;
   std::string keyring;
   bool rootfs_only = false;  // the only thing that there is to build
+  std::string use;           // an image that is brought
+  std::string size;          // of its disk
   image::BuildOptions build;
 };
 
@@ -39,7 +42,7 @@ std::vector<const constellation::Machine*> chosen(const constellation::Manifest&
   for (const auto& machine : manifest.machines) {
     const auto is_named = [&](const std::string& name) { return name == machine.name || name == machine.group; };
     if (!options.machines.empty() && std::ranges::none_of(options.machines, is_named)) continue;
-    if (machine.distribution == constellation::Distribution::none)
+    if (machine.distribution == constellation::Distribution::none && options.use.empty())
       reporter.note(fmt::format("{} has no distribution and is not built here", machine.name));
     else
       machines.push_back(&machine);
@@ -80,6 +83,17 @@ int report(Context& context, const std::vector<image::BuildOutcome>& outcomes) {
   return code;
 }
 
+std::vector<image::BuildOutcome> use(Context& context, const Options& options, const constellation::Place& place,
+                                     const constellation::Manifest& manifest) {
+  std::vector<image::UseRequest> requests;
+  for (const auto* machine : chosen(manifest, options, context.reporter())) {
+    requests.push_back(
+        constellation::use_request(manifest, *machine, place.directory, context.home().data_dir.parent_path()));
+    if (!options.size.empty()) requests.back().bytes = parse_mebibytes(options.size, "--size") << 20;
+  }
+  return image::use_all(requests, options.use, options.build, context.reporter());
+}
+
 int build(Context& context, Options& options) {
   const auto place = constellation::find_constellation(options.constellation);
   const auto manifest = constellation::load_manifest(place, context.reporter());
@@ -88,6 +102,9 @@ int build(Context& context, Options& options) {
   options.build.lock_file = place.directory / "meros.lock";
   options.build.all_machines = options.machines.empty();
   if (!options.keyring.empty()) options.build.keyring = std::filesystem::absolute(options.keyring);
+  if (!options.use.empty()) return report(context, use(context, options, place, manifest));
+  if (!options.size.empty())
+    throw UsageError("--size is for an image that --use names", "a disk's size is in the manifest");
   std::vector<image::RootfsSpec> specs;
   for (const auto* machine : chosen(manifest, options, context.reporter()))
     specs.push_back(
@@ -104,10 +121,17 @@ Action declare_build(CLI::App& app, Context& context) {
                  "in)");
   app.add_option("VM", options->machines, "only these of its machines (default: all)");
   app.add_flag("--rootfs-only,--rootfs-img", options->rootfs_only, "build root file systems: the default");
+  auto* brought =
+      app.add_option("--use", options->use, "make the images of this one, a qcow2 or raw image, which is not changed")
+          ->option_text("IMAGE")
+          ->check(CLI::ExistingFile);
+  app.add_option("--size", options->size, "with --use: the disk's size, where it is to be larger")->option_text("SIZE");
   app.add_flag("--no-cache", options->build.no_cache, "make every stage anew, from the packages of meros.lock");
-  auto* pull = app.add_flag("--pull", options->build.pull, "take the newest packages of the mirrors, and lock those");
+  auto* pull = app.add_flag("--pull", options->build.pull, "take the newest packages of the mirrors, and lock those")
+                   ->excludes(brought);
   app.add_flag("--locked", options->build.locked, "fail where meros.lock does not say which packages to take")
-      ->excludes(pull);
+      ->excludes(pull)
+      ->excludes(brought);
   app.add_option("--mirror", options->build.mirror, "the archive that packages come from, in place of the manifest's")
       ->option_text("URL");
   app.add_option("--keyring", options->keyring, "the keys that the archive is signed by")->option_text("FILE");

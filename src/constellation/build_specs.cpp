@@ -35,14 +35,12 @@ std::vector<image::MountedDisk> mounted_disks(const Machine& machine) {
   return disks;
 }
 
-}  // namespace
-
-image::RootfsSpec build_spec(const Manifest& manifest, const Machine& machine, const fs::path& directory,
-                             const fs::path& root) {
+// All but the distribution.
+image::RootfsSpec spec_of(const Manifest& manifest, const Machine& machine, const fs::path& directory,
+                          const fs::path& root) {
   image::RootfsSpec spec;
   spec.constellation = manifest.constellation;
   spec.machine = machine.name;
-  spec.distribution = distribution_of(machine);
   spec.release = machine.release;
   spec.arch = machine.arch;
   spec.packages = machine.packages;
@@ -59,6 +57,27 @@ image::RootfsSpec build_spec(const Manifest& manifest, const Machine& machine, c
   spec.format = format_of(machine);
   spec.kernel = machine.kernel.from == Kernel::From::image;
   return spec;
+}
+
+}  // namespace
+
+image::RootfsSpec build_spec(const Manifest& manifest, const Machine& machine, const fs::path& directory,
+                             const fs::path& root) {
+  const image::Distribution distribution = distribution_of(machine);
+  image::RootfsSpec spec = spec_of(manifest, machine, directory, root);
+  spec.distribution = distribution;
+  return spec;
+}
+
+image::UseRequest use_request(const Manifest& manifest, const Machine& machine, const fs::path& directory,
+                              const fs::path& root) {
+  image::UseRequest request;
+  request.spec = spec_of(manifest, machine, directory, root);
+  request.login_by_system = machine.distribution == Distribution::none;
+  if (!request.login_by_system) request.spec.distribution = distribution_of(machine);
+  for (const auto& disk : machine.disks)
+    if (disk.is_root) request.bytes = disk.size_gb << 30;
+  return request;
 }
 
 }  // namespace meros::constellation

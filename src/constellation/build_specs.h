@@ -6,6 +6,7 @@
 
 #include "constellation/manifest.h"
 #include "image/rootfs_spec.h"
+#include "image/use.h"
 
 namespace meros::constellation {
 
@@ -14,5 +15,9 @@ namespace meros::constellation {
 // The machine must have a distribution.
 image::RootfsSpec build_spec(const Manifest& manifest, const Machine& machine, const std::filesystem::path& directory,
                              const std::filesystem::path& root);
+
+// The same for an image that somebody brings; the machine need not have a distribution.
+image::UseRequest use_request(const Manifest& manifest, const Machine& machine, const std::filesystem::path& directory,
+                              const std::filesystem::path& root);
 
 }  // namespace meros::constellation

@@ -36,6 +36,7 @@ ImageFacts image_of(const fs::path& disks, const std::string& constellation, con
   if (built->kernel) facts.kernel = existing(disks / *built->kernel);
   if (built->initrd) facts.initrd = existing(disks / *built->initrd);
   facts.root_device = built->root_device;
+  facts.boots_itself = built->boots_itself;
   return facts;
 }
 

@@ -184,7 +184,8 @@ class Translation {
     const ImageFacts& image = image_of(machine);
     request.append = machine.append;
     if (!machine.initrd.empty()) request.initrd = path(machine.initrd);
-    if (machine.kernel.from == Kernel::From::firmware) {
+    const bool of_image = machine.kernel.from == Kernel::From::image;
+    if (machine.kernel.from == Kernel::From::firmware || (of_image && image.boots_itself)) {
       request.firmware = machine.firmware;
       return;
     }

@@ -24,6 +24,7 @@ struct ImageFacts {
   std::optional<std::string> kernel;  // what was built with it
   std::optional<std::string> initrd;
   std::string root_device = "/dev/vda";
+  bool boots_itself = false;  // by its own boot loader, which firmware starts
 };
 
 // A disk that is a file in data/disks.

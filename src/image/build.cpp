@@ -1,44 +1,26 @@
 #include "image/build.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "image/build_each.h"
 #include "image/cache.h"
+#include "image/input_digests.h"
 #include "image/package_choice.h"
-#include "image/sha256.h"
 #include "image/site.h"
 #include "image/ssh_keys.h"
 #include "image/stage.h"
 #include "image/stages.h"
-#include "image/tree_digest.h"
 #include "machine/disks.h"
 
 namespace fs = std::filesystem;
 
 namespace meros::image {
 namespace {
-
-std::string digest_of_file(const fs::path& path) { return path.empty() ? "" : sha256_of(open_file(path, O_RDONLY)); }
-
-std::string digest_of(const MachineKeys& keys) {
-  return sha256_of(Json{keys.user_public, keys.host_ed25519, keys.host_rsa}.dump());
-}
-
-InputDigests digests_of(const RootfsSpec& spec, const MachineKeys& keys) {
-  InputDigests inputs;
-  inputs.keyring = digest_of_file(spec.keyring);
-  inputs.keys = digest_of(keys);
-  for (const auto& directory : spec.includes) inputs.includes.push_back(tree_digest(directory));
-  for (const auto& directory : spec.hooks) inputs.hooks.push_back(tree_digest(directory));
-  return inputs;
-}
 
 RootfsSpec with_options(RootfsSpec spec, const BuildOptions& options) {
   if (options.mirror) spec.mirrors = {*options.mirror};
@@ -253,25 +235,10 @@ BuildResult build_rootfs(const RootfsSpec& spec, const BuildOptions& options, Re
 
 std::vector<BuildOutcome> build_all(const std::vector<RootfsSpec>& specs, const BuildOptions& options,
                                     Reporter& reporter) {
-  std::vector<BuildOutcome> outcomes(specs.size());
   Run run(options);
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < specs.size(); i = next++) {
-      outcomes[i].machine = specs[i].machine;
-      try {
-        outcomes[i].result = Build(specs[i], run, reporter).result();
-      } catch (const Error& e) {
-        outcomes[i].error = e;
-      } catch (const std::exception& e) {
-        outcomes[i].error = Error(e.what());
-      }
-    }
-  };
-  const unsigned wanted = options.jobs != 0 ? options.jobs : std::max(1U, std::thread::hardware_concurrency());
-  std::vector<std::jthread> threads;
-  for (std::size_t i = 0; i < std::min<std::size_t>(wanted, specs.size()); ++i) threads.emplace_back(work);
-  threads.clear();
+  auto outcomes = build_each(
+      specs.size(), options.jobs, [&](std::size_t i) { return specs[i].machine; },
+      [&](std::size_t i) { return Build(specs[i], run, reporter).result(); });
   const bool all_built = std::ranges::all_of(outcomes, [](const BuildOutcome& o) { return o.result.has_value(); });
   save_lock(run, options.all_machines && all_built, reporter);
   return outcomes;

@@ -52,6 +52,7 @@ Built built_from(const Json& json) {
   built.kernel = optional_file_name(json, "kernel");
   built.initrd = optional_file_name(json, "initrd");
   built.root_device = get<std::string>(json, "root_device");
+  built.boots_itself = get_or<bool>(json, "boots_itself", false);
   built.bytes = get<std::uint64_t>(json, "bytes");
   built.built_at = get<std::int64_t>(json, "built_at_ms");
   built.stages = stages_from(get<Json>(json, "stages"));
@@ -75,6 +76,7 @@ Json to_json(const Built& built) {
           {"kernel", built.kernel ? Json(*built.kernel) : Json()},
           {"initrd", built.initrd ? Json(*built.initrd) : Json()},
           {"root_device", built.root_device},
+          {"boots_itself", built.boots_itself},
           {"bytes", built.bytes},
           {"built_at", format_time(built.built_at)},
           {"built_at_ms", built.built_at},

@@ -41,6 +41,7 @@ struct Built {
   std::optional<std::string> kernel;     // "lab-web.kernel", where the kernel is the image's own
   std::optional<std::string> initrd;     // "lab-web.initrd", made for that kernel
   std::string root_device = "/dev/vda";  // what root= on the kernel command line is to say
+  bool boots_itself = false;             // a disk with a boot loader, and no kernel beside it: firmware starts it
   std::uint64_t bytes = 0;               // the disk as the guest sees it
   std::int64_t built_at = 0;             // milliseconds since 1970
   StageHashes stages;

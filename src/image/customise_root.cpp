@@ -36,22 +36,86 @@ std::optional<HomeOwner> find_user(const RootTree& root, const std::string& user
   return std::nullopt;
 }
 
+// The first of them that the system has; none: "".
+std::string first_group(const RootTree& root, const std::vector<std::string>& names) {
+  const std::string groups = "\n" + root.read("/etc/group");
+  for (const auto& name : names)
+    if (groups.find("\n" + name + ":") != std::string::npos) return name;
+  return "";
+}
+
+// Busybox has no useradd.
+void add_user_by_busybox(const Room& room, const std::string& shell, const std::string& group,
+                         const std::string& user) {
+  run_step(room, {"adduser", "-D", "-s", shell, user});
+  run_step(room, {"sh", "-c", "echo \"$1:*\" | chpasswd -e", "sh", user});
+  if (!group.empty()) run_step(room, {"adduser", user, group});
+}
+
+void add_user(const Room& room, const RootTree& root, const std::string& user) {
+  const std::string shell = root.exists("/bin/bash") ? "/bin/bash" : "/bin/sh";
+  const std::string group = first_group(root, {"sudo", "wheel"});
+  if (!root.exists("/usr/sbin/useradd")) return add_user_by_busybox(room, shell, group, user);
+  // No password fits '*', and the account is not locked: a key opens it.
+  std::vector<std::string> argv = {"useradd", "--create-home", "--user-group", "--shell", shell, "--password", "*"};
+  if (!group.empty()) argv.insert(argv.end(), {"--groups", group});
+  argv.push_back(user);
+  run_step(room, argv);
+}
+
 HomeOwner make_user(const Room& room, const RootTree& root, const std::string& user) {
-  if (!find_user(root, user))
-    // No password fits '*', and the account is not locked: a key opens it.
-    run_step(room, {"useradd", "--create-home", "--user-group", "--shell", "/bin/bash", "--groups", "sudo",
-                    "--password", "*", user});
+  if (!find_user(root, user)) add_user(room, root, user);
   const auto made = find_user(root, user);
   if (!made) throw Error(fmt::format("useradd made no user '{}'", user));
   return *made;
 }
 
 // Their paths in /etc/systemd are the same for systemctl and for us.
-void enable_units(const Room& room) {
+void enable_units(const Room& room, const std::vector<std::string>& units) {
   std::vector<std::string> argv = {"systemctl", "--quiet", "enable"};
-  const auto& units = enabled_units();
   argv.insert(argv.end(), units.begin(), units.end());
   run_step(room, argv);
+}
+
+bool has_unit(const RootTree& root, const std::string& unit) {
+  return root.exists("/usr/lib/systemd/system/" + unit) || root.exists("/lib/systemd/system/" + unit);
+}
+
+SystemFacts look_at(const RootTree& root) {
+  SystemFacts system;
+  system.fstab = root.read("/etc/fstab");
+  system.networkd = has_unit(root, "systemd-networkd.service") && !has_unit(root, "NetworkManager.service");
+  system.resolved = has_unit(root, "systemd-resolved.service");
+  system.cloud_init = root.exists("/etc/cloud");
+  return system;
+}
+
+// Its firmware starts it, so that nobody tells its kernel of a console: the login is asked for by name.
+std::vector<std::string> units_of(const RootTree& root, const RootfsSpec& spec, const SystemFacts& system) {
+  std::vector<std::string> units;
+  if (system.networkd) units.push_back("systemd-networkd.service");
+  if (system.networkd && !system.resolved) units.insert(units.end(), {"meros-resolv.path", "meros-resolv.service"});
+  for (const auto* name : {"ssh.service", "sshd.service"})
+    if (has_unit(root, name)) {
+      units.emplace_back(name);
+      break;
+    }
+  if (has_unit(root, "serial-getty@.service"))
+    units.emplace_back(spec.arch == vmm::Arch::x86_64 ? "serial-getty@ttyS0.service" : "serial-getty@ttyAMA0.service");
+  return units;
+}
+
+void settle_brought(RootTree& root, const Room& room, const RootfsSpec& spec) {
+  const SystemFacts system = look_at(root);
+  write(root, system_files(spec, system));
+  root.remove("/var/lib/dbus/machine-id");
+  if (system.networkd && !system.resolved) root.link("/etc/resolv.conf", resolv_conf_target);
+  if (const auto units = units_of(root, spec, system); !units.empty()) enable_units(room, units);
+}
+
+void settle_built(RootTree& root, const Room& room, const RootfsSpec& spec) {
+  write(root, system_files(spec));
+  enable_units(room, enabled_units());
 }
 
 void give_keys(RootTree& root, const RootfsSpec& spec, const MachineKeys& keys, const HomeOwner& owner) {
@@ -67,9 +131,8 @@ void set_time_zone(RootTree& root) {
 }
 
 std::vector<std::string> hook_environment(const RootfsSpec& spec) {
-  return {"MEROS_CONSTELLATION=" + spec.constellation, "MEROS_VM=" + spec.machine,
-          fmt::format("MEROS_DISTRIBUTION={}", to_string(spec.distribution)), "MEROS_RELEASE=" + spec.release,
-          fmt::format("MEROS_ARCH={}", to_string(spec.arch))};
+  return {"MEROS_CONSTELLATION=" + spec.constellation, "MEROS_VM=" + spec.machine, "MEROS_DISTRIBUTION=" + spec.user(),
+          "MEROS_RELEASE=" + spec.release, fmt::format("MEROS_ARCH={}", to_string(spec.arch))};
 }
 
 std::vector<std::string> hooks_in(const fs::path& directory) {
@@ -112,14 +175,16 @@ void make_mount_points(RootTree& root, const RootfsSpec& spec) {
 
 }  // namespace
 
-void customise_root(const RootfsSpec& spec, const MachineKeys& keys, const fs::path& path,
+void customise_root(const RootfsSpec& spec, const MachineKeys& keys, const fs::path& path, Origin origin,
                     const std::optional<HookCopies>& copies) {
   Room room{path, spec.host_name(), hook_environment(spec), {}};
   RootTree root(path);
-  write(root, system_files(spec));
+  if (origin == Origin::built)
+    settle_built(root, room, spec);
+  else
+    settle_brought(root, room, spec);
   set_time_zone(root);
   const HomeOwner owner = make_user(room, root, spec.user());
-  enable_units(room);
   give_keys(root, spec, keys, owner);
   make_mount_points(root, spec);
   for (const auto& directory : spec.includes) copy_tree(directory, root, owner);

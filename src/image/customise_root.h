@@ -10,6 +10,10 @@
 
 namespace meros::image {
 
+// `built`: by the stages before; `brought`: from an image that somebody else made, whose own ways are kept where they
+// can be.
+enum class Origin { built, brought };
+
 // Hooks may keep the times of the files beside them (cp -p), and these are those of a checkout. With this they see a
 // copy of their directory, made here, in which all has one time.
 struct HookCopies {
@@ -19,7 +23,7 @@ struct HookCopies {
 
 // `root`: a mount point with the system in it. Only a worker (image/worker.h) can. Error names the hook or tool that
 // fails; what it printed is in the log.
-void customise_root(const RootfsSpec& spec, const MachineKeys& keys, const std::filesystem::path& root,
+void customise_root(const RootfsSpec& spec, const MachineKeys& keys, const std::filesystem::path& root, Origin origin,
                     const std::optional<HookCopies>& copies = std::nullopt);
 
 }  // namespace meros::image

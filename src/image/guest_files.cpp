@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace meros::image {
 namespace {
 
@@ -75,14 +77,72 @@ AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/authorized_keys
 UseDNS no
 )";
 
+constexpr std::string_view disk_options = "defaults,nofail,x-systemd.growfs,x-systemd.device-timeout=20s";
+
+std::string disk_lines(const RootfsSpec& spec) {
+  std::string text;
+  for (const auto& disk : spec.disks)
+    text += fmt::format("LABEL={} {} {} {} 0 2\n", disk.label, disk.mount_point, disk.fs_type, disk_options);
+  return text;
+}
+
+// Of an image that was made for another machine.
+bool is_ours(std::string_view line) { return line.find(disk_options) != std::string_view::npos; }
+
+bool can_grow(std::string_view file_system) {
+  return file_system.starts_with("ext") || file_system == "xfs" || file_system == "btrfs";
+}
+
+std::vector<GuestFile> identity_files(const RootfsSpec& spec) {
+  return {{"/etc/hostname", spec.host_name() + "\n"},
+          {"/etc/hosts", hosts_of(spec)},
+          {"/etc/machine-id", ""},
+          {"/etc/timezone", "Etc/UTC\n"},
+          {"/etc/ssh/sshd_config.d/10-meros.conf", sshd},
+          {"/etc/sudoers.d/90-meros", fmt::format("{} ALL=(ALL:ALL) NOPASSWD: ALL\n", spec.user()), 0440}};
+}
+
+std::vector<GuestFile> network_files() {
+  return {{"/etc/systemd/network/80-meros.network", network},
+          {"/etc/systemd/system/systemd-networkd-wait-online.service.d/meros.conf", wait_online}};
+}
+
+std::vector<GuestFile> resolver_files() {
+  return {{"/etc/systemd/system/meros-resolv.path", resolv_path},
+          {"/etc/systemd/system/meros-resolv.service", resolv_service},
+          {"/usr/local/lib/meros/write-resolv-conf", resolv_script, 0755}};
+}
+
+void append(std::vector<GuestFile>& files, std::vector<GuestFile> more) {
+  for (auto& file : more) files.push_back(std::move(file));
+}
+
 }  // namespace
 
+std::vector<std::string> words_of(const std::string& line) {
+  std::vector<std::string> words;
+  for (const auto& part : split(line, ' '))
+    for (auto& word : split(part, '\t'))
+      if (!word.empty()) words.push_back(std::move(word));
+  return words;
+}
+
 std::string fstab_of(const RootfsSpec& spec) {
-  std::string text = "/dev/root / ext4 defaults,x-systemd.growfs 0 0\n";
-  for (const auto& disk : spec.disks)
-    text += fmt::format("LABEL={} {} {} defaults,nofail,x-systemd.growfs,x-systemd.device-timeout=20s 0 2\n",
-                        disk.label, disk.mount_point, disk.fs_type);
-  return text;
+  return "/dev/root / ext4 defaults,x-systemd.growfs 0 0\n" + disk_lines(spec);
+}
+
+std::string fstab_of(const RootfsSpec& spec, std::string_view former) {
+  std::string text;
+  for (const auto& line : split(former, '\n')) {
+    auto fields = words_of(line);
+    if (fields.size() >= 4 && !fields[0].starts_with('#') && fields[1] == "/" && can_grow(fields[2])) {
+      if (fields[3].find("x-systemd.growfs") == std::string::npos) fields[3] += ",x-systemd.growfs";
+      text += join(fields, " ") + "\n";
+    } else if (!line.empty() && !is_ours(line)) {
+      text += line + "\n";
+    }
+  }
+  return text + disk_lines(spec);
 }
 
 std::string hosts_of(const RootfsSpec& spec) {
@@ -93,18 +153,20 @@ std::string hosts_of(const RootfsSpec& spec) {
 }
 
 std::vector<GuestFile> system_files(const RootfsSpec& spec) {
-  return {{"/etc/hostname", spec.host_name() + "\n"},
-          {"/etc/hosts", hosts_of(spec)},
-          {"/etc/fstab", fstab_of(spec)},
-          {"/etc/machine-id", ""},
-          {"/etc/timezone", "Etc/UTC\n"},
-          {"/etc/systemd/network/80-meros.network", network},
-          {"/etc/systemd/system/meros-resolv.path", resolv_path},
-          {"/etc/systemd/system/meros-resolv.service", resolv_service},
-          {"/usr/local/lib/meros/write-resolv-conf", resolv_script, 0755},
-          {"/etc/systemd/system/systemd-networkd-wait-online.service.d/meros.conf", wait_online},
-          {"/etc/ssh/sshd_config.d/10-meros.conf", sshd},
-          {"/etc/sudoers.d/90-meros", fmt::format("{} ALL=(ALL:ALL) NOPASSWD: ALL\n", spec.user()), 0440}};
+  auto files = identity_files(spec);
+  files.push_back({"/etc/fstab", fstab_of(spec)});
+  append(files, network_files());
+  append(files, resolver_files());
+  return files;
+}
+
+std::vector<GuestFile> system_files(const RootfsSpec& spec, const SystemFacts& system) {
+  auto files = identity_files(spec);
+  files.push_back({"/etc/fstab", fstab_of(spec, system.fstab)});
+  if (system.networkd) append(files, network_files());
+  if (system.networkd && !system.resolved) append(files, resolver_files());
+  if (system.cloud_init) files.push_back({"/etc/cloud/cloud-init.disabled", "Written by meros.\n"});
+  return files;
 }
 
 std::vector<GuestFile> key_files(const RootfsSpec&, const MachineKeys& keys) {

@@ -40,8 +40,10 @@ struct RootfsSpec {
   ImageFormat format = ImageFormat::qcow2;
   bool kernel = true;  // the image's own kernel and an initrd for it; false: another one boots it
 
+  std::string login;  // the user in the guest; empty: named after the distribution
+
   std::string host_name() const;  // "web-1"
-  std::string user() const { return std::string(to_string(distribution)); }
+  std::string user() const { return login.empty() ? std::string(to_string(distribution)) : login; }
 };
 
 }  // namespace meros::image

@@ -138,4 +138,21 @@ StageHashes stage_hashes(const RootfsSpec& spec, const InputDigests& inputs, con
   return stages;
 }
 
+std::string used_hash(const RootfsSpec& spec, const InputDigests& inputs, std::string_view source,
+                      std::uint64_t bytes) {
+  return hash_of("used", {{"source", source},
+                          {"bytes", bytes},
+                          {"format", spec.format == ImageFormat::raw ? "raw" : "qcow2"},
+                          {"constellation", spec.constellation},
+                          {"machine", spec.machine},
+                          {"login", spec.login},
+                          {"distribution", to_string(spec.distribution)},
+                          {"arch", to_string(spec.arch)},
+                          {"kernel", spec.kernel},
+                          {"disks", sorted_disks(spec.disks)},
+                          {"keys", inputs.keys},
+                          {"includes", inputs.includes},
+                          {"hooks", inputs.hooks}});
+}
+
 }  // namespace meros::image

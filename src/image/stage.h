@@ -4,9 +4,11 @@
 //   base -> kernel   ->
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "image/built.h"
@@ -38,5 +40,9 @@ std::string debian_arch(vmm::Arch arch);
 // `resolved`: the packages that each is made from (digest_of in image/package_set.h). Where they are not known yet, the
 // hash is that of the question (image/resolve.h) for them.
 StageHashes stage_hashes(const RootfsSpec& spec, const InputDigests& inputs, const ResolvedStages& resolved);
+
+// Of an image that somebody brings (image/use.h): the only stage, in place of `packed`. `source`: by which a change of
+// it is seen. `bytes`: what the disk is to have at least.
+std::string used_hash(const RootfsSpec& spec, const InputDigests& inputs, std::string_view source, std::uint64_t bytes);
 
 }  // namespace meros::image

@@ -14,7 +14,7 @@ void customise(const StageInputs& inputs) {
   const std::int64_t started = std::time(nullptr);
   const std::int64_t newest = newest_below(inputs);
   Overlay overlay(layers_of(inputs), inputs.work);
-  customise_root(inputs.spec, inputs.keys, overlay.merged(), HookCopies{inputs.work / "hooks", newest});
+  customise_root(inputs.spec, inputs.keys, overlay.merged(), Origin::built, HookCopies{inputs.work / "hooks", newest});
   overlay.unmount();
   fs::remove_all(inputs.work / "work");
   fs::remove(inputs.work / "merged");

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "image/stage_use.h"
 
 namespace fs = std::filesystem;
 
@@ -38,7 +39,8 @@ Json spec_json(const RootfsSpec& spec) {
           {"includes", paths_json(spec.includes)},
           {"hooks", paths_json(spec.hooks)},
           {"format", static_cast<int>(spec.format)},
-          {"kernel", spec.kernel}};
+          {"kernel", spec.kernel},
+          {"login", spec.login}};
 }
 
 RootfsSpec spec_from(const Json& json) {
@@ -59,6 +61,7 @@ RootfsSpec spec_from(const Json& json) {
   spec.hooks = paths_from(json, "hooks");
   spec.format = static_cast<ImageFormat>(get<int>(json, "format"));
   spec.kernel = get<bool>(json, "kernel");
+  spec.login = get<std::string>(json, "login");
   return spec;
 }
 
@@ -116,6 +119,7 @@ Json to_json(const ResolveInputs& inputs) {
 Json run_stage(const std::string& stage, const Json& json) {
   if (stage == "remove") return Json::object();
   if (stage == "resolve") return to_json(resolve(resolve_inputs_from(json)));
+  if (stage == "used") return use_image(json);
   const StageInputs inputs = stage_inputs_from(json);
   log_line(fmt::format("stage {} {}", stage, inputs.hash));
   if (stage == "packed") return {{"bytes", pack(inputs)}};

@@ -42,7 +42,8 @@ StageInputs stage_inputs_from(const nlohmann::json& json);
 nlohmann::json to_json(const ResolveInputs& inputs);
 
 // By name: "base", "packages", "kernel", "customised", "packed", or "remove", which does nothing. The result is for the
-// caller: {"bytes": N} of packed. "resolve" has inputs of its own (image/resolve.h) and results in a list of packages.
+// caller: {"bytes": N} of packed. "resolve" (image/resolve.h) and "used" (image/stage_use.h) have inputs and results of
+// their own.
 nlohmann::json run_stage(const std::string& stage, const nlohmann::json& inputs);
 
 void make_base(const StageInputs& inputs);
