@@ -27,7 +27,7 @@ runtime='qemu-utils nftables iproute2 dnsmasq-base passt mmdebstrap debian-archi
   e2fsprogs libcurl4 ca-certificates'
 recommended='waypipe fuse2fs libguestfs0 ubuntu-keyring'
 test='libgtest-dev libgmock-dev clang-14 clang-format-14 clang-tidy-14 ccache busybox-static cpio kmod shellcheck socat
-  iputils-ping procps python3 libbenchmark-dev hyperfine openssh-server'
+  iputils-ping procps python3 libbenchmark-dev hyperfine openssh-server gnupg'
 case $(uname -m) in
   aarch64) runtime="qemu-system-arm $runtime" recommended="qemu-system-x86 $recommended" ;;
   *) runtime="qemu-system-x86 $runtime" recommended="qemu-system-arm $recommended" ;;

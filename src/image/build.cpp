@@ -1,6 +1,7 @@
 #include "image/build.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -31,6 +32,27 @@ RootfsSpec with_options(RootfsSpec spec, const BuildOptions& options) {
   return spec;
 }
 
+fs::path mount_point_of(fs::path path) {
+  path = fs::absolute(path);
+  const auto device = [](const fs::path& p) {
+    struct stat info {};
+    return ::stat(p.c_str(), &info) == 0 ? info.st_dev : 0;
+  };
+  while (path.has_relative_path() && device(path.parent_path()) == device(path)) path = path.parent_path();
+  return path;
+}
+
+// The tools each say it in their log, which is in the message.
+void explain_full_disk(Error& error, const fs::path& data_dir) {
+  const auto& text = error.message();
+  if (text.find("No space left on device") == std::string::npos &&
+      text.find("have enough free space") == std::string::npos)
+    return;
+  error.add_context(fmt::format("the file system at '{}' is full", mount_point_of(data_dir).string()));
+  throw Error(error.message(),
+              "make room there ('meros image prune' removes what no image stands on), or name another --data-dir");
+}
+
 // One machine's build.
 class Build {
  public:
@@ -50,6 +72,7 @@ class Build {
     try {
       return make();
     } catch (Error& e) {
+      explain_full_disk(e, options_.home.data_dir);
       e.add_context(site_.title());
       throw;
     }
