@@ -100,7 +100,9 @@ class Collecting {
 
 }  // namespace
 
-fs::path archive_file(const fs::path& archives, const Package& package) { return archives / (package.sha256 + ".deb"); }
+fs::path archive_file(const fs::path& archives, const Package& package) {
+  return archives / (package.sha256 + (package.url.ends_with(".deb") ? ".deb" : ".archive"));
+}
 
 std::vector<std::string> urls_of(const Package& package, const std::vector<std::string>& bases, bool bases_first) {
   std::vector<std::string> others;

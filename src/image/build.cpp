@@ -26,9 +26,6 @@ namespace {
 RootfsSpec with_options(RootfsSpec spec, const BuildOptions& options) {
   if (options.mirror) spec.mirrors = {*options.mirror};
   if (!options.keyring.empty()) spec.keyring = options.keyring;
-  if (spec.distribution == Distribution::alpine)
-    throw InvalidError(fmt::format("machine '{}': Alpine images cannot be built yet", spec.machine),
-                       "take debian or ubuntu, or put an image of it into data/disks");
   return spec;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "image/alpine_files.h"
 #include "image/guest_files.h"
 #include "image/room.h"
 #include "image/root_tree.h"
@@ -113,7 +114,23 @@ void settle_brought(RootTree& root, const Room& room, const RootfsSpec& spec) {
   if (const auto units = units_of(root, spec, system); !units.empty()) enable_units(room, units);
 }
 
+void settle_alpine(RootTree& root, const RootfsSpec& spec) {
+  write(root, alpine_files(spec));
+  for (const auto& link : alpine_runlevels())
+    if (root.exists(link.target)) root.link(link.path, link.target);
+  const Accounts accounts =
+      with_user({root.read("/etc/passwd"), root.read("/etc/shadow"), root.read("/etc/group")}, spec.user());
+  root.write("/etc/passwd", accounts.passwd);
+  root.write("/etc/shadow", accounts.shadow, 0640);
+  root.write("/etc/group", accounts.group);
+  const auto user = find_user(root, spec.user());
+  if (!user) throw Error(fmt::format("there is no user '{}'", spec.user()));
+  root.make_directory(user->home);
+  root.set_owner(user->home, user->user, user->group);
+}
+
 void settle_built(RootTree& root, const Room& room, const RootfsSpec& spec) {
+  if (spec.distribution == Distribution::alpine) return settle_alpine(root, spec);
   write(root, system_files(spec));
   enable_units(room, enabled_units());
 }

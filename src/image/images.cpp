@@ -82,7 +82,7 @@ std::size_t prune_archives(const Cache& cache) {
   std::size_t files = 0;
   for (const auto& file : fs::directory_iterator(archives)) {
     if (used.contains(file.path().stem().string())) continue;
-    if (file.path().extension() == ".deb") ++files;
+    if (file.path().extension() == ".deb" || file.path().extension() == ".archive") ++files;
     fs::remove(file.path());
   }
   return files;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "image/alpine.h"
 #include "image/archives.h"
 #include "image/sha256.h"
 #include "image/stage.h"
@@ -94,6 +95,12 @@ fs::path PackageChoice::answer_file(const std::string& stage, const std::string&
 }
 
 std::optional<PackageSet> PackageChoice::known(const std::string& stage, const std::string& question) const {
+  if (is_left_to_apk(stage)) {
+    if (run_.options().locked)
+      throw InvalidError("--locked: the packages of Alpine are not recorded, only its minirootfs is",
+                         "build this machine without --locked");
+    return PackageSet();
+  }
   if (auto set = locked(stage)) return set;
   const fs::path file = answer_file(stage, question);
   if (run_.is_stale(file.filename())) return std::nullopt;
@@ -118,7 +125,11 @@ void PackageChoice::choose(const std::string& stage, const std::string& question
     set = resolved(stage, question, status, true);
     use(set);
   }
-  run_.lock().take(key_of(stage), set);
+  if (!is_left_to_apk(stage)) run_.lock().take(key_of(stage), set);
+}
+
+bool PackageChoice::is_left_to_apk(const std::string& stage) const {
+  return spec_.distribution == Distribution::alpine && stage != "base";
 }
 
 PackageSet PackageChoice::resolved(const std::string& stage, const std::string& question, const fs::path& status,
@@ -136,6 +147,10 @@ PackageSet PackageChoice::resolved(const std::string& stage, const std::string& 
 }
 
 PackageSet PackageChoice::ask(const std::string& stage, const fs::path& status, bool again) const {
+  if (spec_.distribution == Distribution::alpine) {
+    const Held alone = site_.cache().hold("archives", Hold::make, reporter_);
+    return resolve_minirootfs(spec_, archives(), reporter_);
+  }
   const std::string name = lists_name(spec_);
   const fs::path lists = site_.cache().directory() / name;
   const bool fresh = run_.is_fresh(name);

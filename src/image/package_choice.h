@@ -55,6 +55,7 @@ class PackageChoice {
 
  private:
   LockKey key_of(const std::string& stage) const;
+  bool is_left_to_apk(const std::string& stage) const;
   std::optional<PackageSet> locked(const std::string& stage) const;
   std::filesystem::path answer_file(const std::string& stage, const std::string& question) const;
   PackageSet resolved(const std::string& stage, const std::string& question, const std::filesystem::path& status,

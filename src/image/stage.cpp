@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/json.h"
+#include "image/alpine.h"
 #include "image/sha256.h"
 
 namespace meros::image {
@@ -93,8 +94,8 @@ const std::vector<std::string>& core_packages(Distribution distribution) {
   static const std::vector<std::string> debian = {"systemd", "systemd-sysv", "dbus",           "udev",
                                                   "kmod",    "sudo",         "iproute2",       "openssh-server",
                                                   "rsync",   "netbase",      "ca-certificates"};
-  static const std::vector<std::string> alpine = {"alpine-base", "openssh",         "sudo",
-                                                  "iproute2",    "ca-certificates", "rsync"};
+  static const std::vector<std::string> alpine = {"alpine-base",    "openssh",         "sudo",  "iproute2",
+                                                  "busybox-openrc", "ca-certificates", "rsync", "e2fsprogs-extra"};
   return distribution == Distribution::alpine ? alpine : debian;
 }
 
@@ -103,6 +104,7 @@ std::string components_of(const RootfsSpec& spec) {
 }
 
 std::vector<std::string> mirrors_of(const RootfsSpec& spec) {
+  if (spec.distribution == Distribution::alpine) return {alpine_mirror(spec)};
   if (spec.mirrors.empty())
     return spec.distribution == Distribution::ubuntu ? ubuntu_mirrors(spec) : debian_mirrors(spec);
   std::vector<std::string> lines;
@@ -116,11 +118,13 @@ std::vector<std::string> mirrors_of(const RootfsSpec& spec) {
 bool brings_kernel(const RootfsSpec& spec) {
   return std::ranges::any_of(spec.packages, [](const std::string& package) {
     return package.starts_with("linux-image-") || package.starts_with("proxmox-default-kernel") ||
-           package.starts_with("proxmox-kernel-") || package.starts_with("pve-kernel-");
+           package.starts_with("proxmox-kernel-") || package.starts_with("pve-kernel-") || package == "linux-virt" ||
+           package == "linux-lts";
   });
 }
 
 std::string cloud_kernel_package(const RootfsSpec& spec) {
+  if (spec.distribution == Distribution::alpine) return "linux-virt";
   if (spec.distribution == Distribution::ubuntu) return "linux-image-virtual";
   return "linux-image-cloud-" + debian_arch(spec.arch);
 }

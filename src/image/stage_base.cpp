@@ -10,6 +10,7 @@
 #include "image/root_tree.h"
 #include "image/settled_times.h"
 #include "image/stage.h"
+#include "image/stage_alpine.h"
 #include "image/stages.h"
 
 namespace fs = std::filesystem;
@@ -54,6 +55,7 @@ void clean(RootTree& root, const RootfsSpec& spec) {
 }  // namespace
 
 void make_base(const StageInputs& inputs) {
+  if (inputs.spec.distribution == Distribution::alpine) return make_alpine_base(inputs);
   const std::int64_t started = std::time(nullptr);
   const fs::path root = inputs.work / "root";
   const fs::path temporary = inputs.work / "tmp";

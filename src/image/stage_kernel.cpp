@@ -18,6 +18,7 @@
 #include "image/root_tree.h"
 #include "image/settled_times.h"
 #include "image/stage.h"
+#include "image/stage_alpine.h"
 #include "image/stages.h"
 
 namespace fs = std::filesystem;
@@ -65,7 +66,7 @@ std::string initrd_for(const Room& room, const RootTree& root, const std::string
     const std::string path = file.starts_with("/") ? file : modules + "/" + file;
     files.emplace_back(plain_name(file), plain_module(room, root, path));
   }
-  for (const auto& busybox : {"/bin/busybox", "/usr/bin/busybox"})
+  for (const auto& busybox : {"/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static"})
     if (std::string program = root.read(fmt::format("{}/files{}", place, busybox), largest_part); !program.empty())
       return make_initrd(program, files);
   throw Error("busybox-static has no busybox");
@@ -76,21 +77,30 @@ struct Found {
   std::string modules;
 };
 
+// "6.6.58-0-virt" where Alpine calls the kernel "virt".
+std::string modules_version(const RootTree& root, const std::string& modules, const std::string& version) {
+  if (root.exists(modules + version)) return version;
+  for (const auto& name : root.list(modules))
+    if (name.ends_with("-" + version)) return name;
+  return version;
+}
+
 // Of the machine's packages; their scripts have run depmod.
 std::optional<Found> installed_kernel(const RootTree& root) {
   const auto version = newest_kernel(root, "/boot");
   if (!version) return std::nullopt;
-  return Found{"/boot/vmlinuz-" + *version, "/lib/modules/" + *version};
+  return Found{"/boot/vmlinuz-" + *version, "/lib/modules/" + modules_version(root, "/lib/modules/", *version)};
 }
 
 Found unpacked_kernel(const Room& room, RootTree& root) {
   const std::string files = fmt::format("{}/files", place);
   const auto version = newest_kernel(root, files + "/boot");
   if (!version) throw Error("the kernel's package has no vmlinuz");
+  const std::string modules = files + (root.exists(files + "/usr/lib/modules") ? "/usr/lib/modules/" : "/lib/modules/");
+  const std::string release = modules_version(root, modules, *version);
   // depmod looks below lib/modules of what it is told.
-  run_step(room, {"depmod", "-b", files, *version});
-  const std::string modules = root.exists(files + "/usr/lib/modules") ? "/usr/lib/modules/" : "/lib/modules/";
-  return {files + "/boot/vmlinuz-" + *version, files + modules + *version};
+  if (!root.exists(modules + release + "/modules.dep")) run_step(room, {"depmod", "-b", files, release});
+  return {files + "/boot/vmlinuz-" + *version, modules + release};
 }
 
 // What the kernel came to, once the root has it.
@@ -101,12 +111,17 @@ struct Taken {
   bool merged_usr = false;  // /lib is a link to usr/lib, and a directory of that name in a layer would hide it
 };
 
-Taken take_kernel(const fs::path& merged, const fs::path& made) {
+Taken take_kernel(const RootfsSpec& spec, const fs::path& merged, const fs::path& made) {
   const Room room{merged, "build", {}, {}};
   RootTree root(merged);
   auto found = installed_kernel(root);
   const bool brought = found.has_value();
-  unpack(room, root);
+  if (spec.distribution == Distribution::alpine)
+    fetch_alpine_packages(room, place,
+                          brought ? std::vector<std::string>{"busybox-static"}
+                                  : std::vector<std::string>{"busybox-static", cloud_kernel_package(spec)});
+  else
+    unpack(room, root);
   if (!brought) found = unpacked_kernel(room, root);
   replace_file(made / "vmlinuz", root.read(found->vmlinuz, largest_part), 0644, Durability::process_crash_only);
   replace_file(made / "initrd", initrd_for(room, root, found->modules), 0644, Durability::process_crash_only);
@@ -133,7 +148,7 @@ void make_kernel(const StageInputs& inputs) {
   for (const auto& package : inputs.set)
     link_file(archive_file(inputs.archives, package), archives / archive_name(package));
   Overlay overlay(layers_of(inputs), inputs.work / "overlay");
-  const Taken taken = take_kernel(overlay.merged(), made);
+  const Taken taken = take_kernel(inputs.spec, overlay.merged(), made);
   overlay.unmount();
   std::int64_t newest = newest_below(inputs);
   if (!taken.brought) {

@@ -19,15 +19,11 @@ namespace {
 // What is mounted over, made anew by its owner, or tells of the build alone. A directory named with a slash at its end
 // is there, and empty.
 constexpr std::array<std::string_view, 6> emptied = {"/dev/", "/proc/", "/sys/", "/run/", "/tmp/", "/var/tmp/"};
-constexpr std::array<std::string_view, 9> left_out = {"/lost+found",
-                                                      "/var/cache/ldconfig/aux-cache",
-                                                      "/var/log/apt",
-                                                      "/var/log/dpkg.log",
-                                                      "/var/log/bootstrap.log",
-                                                      "/var/log/alternatives.log",
-                                                      "/var/lib/systemd/random-seed",
-                                                      "/etc/.pwd.lock",
-                                                      "/root/.bash_history"};
+constexpr std::array<std::string_view, 10> left_out = {
+    "/lost+found",        "/var/cache/ldconfig/aux-cache", "/var/log/apt",
+    "/var/log/dpkg.log",  "/var/log/bootstrap.log",        "/var/log/alternatives.log",
+    "/var/log/apk.log",   "/var/lib/systemd/random-seed",  "/etc/.pwd.lock",
+    "/root/.bash_history"};
 
 bool is_wanted(std::string_view path) {
   for (const auto directory : emptied)

@@ -10,6 +10,7 @@
 #include "image/room.h"
 #include "image/settled_times.h"
 #include "image/stage.h"
+#include "image/stage_alpine.h"
 #include "image/stages.h"
 
 namespace fs = std::filesystem;
@@ -57,6 +58,7 @@ void install(const StageInputs& inputs, const fs::path& merged) {
 }  // namespace
 
 void install_packages(const StageInputs& inputs) {
+  if (inputs.spec.distribution == Distribution::alpine) return install_alpine_packages(inputs);
   const std::int64_t started = std::time(nullptr);
   const std::int64_t below = newest_below(inputs);
   // Below the mount: links do not lead through an overlay.

@@ -38,6 +38,11 @@ fs::path made_once() {
   return made;
 }
 
+std::string release_of(const std::string& distribution) {
+  if (distribution == "alpine") return "'3.20'";
+  return distribution == "ubuntu" ? "noble" : "bookworm";
+}
+
 }  // namespace
 
 std::string run_tool(std::vector<std::string> argv) {
@@ -79,10 +84,17 @@ SmallArchive::SmallArchive(fs::path directory, const std::string& suite)
     if (file.is_regular_file() || file.is_directory())
       fs::copy(file.path(), directory_ / "keys" / file.path().filename(), fs::copy_options::recursive);
   fs::permissions(directory_ / "keys", fs::perms(0700));
+  if (suite_ == "alpine")
+    run_tool({script(), "alpine", directory_ / "mirror", directory_ / "keys"});
+  else
+    take_packages(made);
+  server_ = std::make_unique<FileServer>(directory_ / "mirror", directory_ / "requests");
+}
+
+void SmallArchive::take_packages(const fs::path& made) const {
   fs::copy(made / "pool", directory_ / "mirror/pool",
            fs::copy_options::create_hard_links | fs::copy_options::recursive);
   publish();
-  server_ = std::make_unique<FileServer>(directory_ / "mirror", directory_ / "requests");
 }
 
 void SmallArchive::publish() const {
@@ -115,12 +127,12 @@ void SmallBuild::serve(const std::string& suite) {
 }
 
 void SmallBuild::write_manifest(const std::string& machines, const std::string& distribution) const {
-  home_->write("lab/manifest.yml",
-               fmt::format("bridges:\n  net: {{subnet: 10.0.2.1/24}}\ndefaults:\n  distribution: {}\n  release: {}\n"
-                           "  driver: qemu\n  memory: 256M\n  build_free_mb: 40\n  mirrors: ['{}']\n  keyring: '{}'\n"
-                           "virtual_machines:\n{}",
-                           distribution, distribution == "ubuntu" ? "noble" : "bookworm", archive_->url(),
-                           archive_->keyring().string(), machines));
+  home_->write(
+      "lab/manifest.yml",
+      fmt::format("bridges:\n  net: {{subnet: 10.0.2.1/24}}\ndefaults:\n  distribution: {}\n  release: {}\n"
+                  "  driver: qemu\n  memory: 256M\n  build_free_mb: 40\n  mirrors: ['{}']\n  keyring: '{}'\n"
+                  "virtual_machines:\n{}",
+                  distribution, release_of(distribution), archive_->url(), archive_->keyring().string(), machines));
 }
 
 Command SmallBuild::build_command(std::vector<std::string> more) const {

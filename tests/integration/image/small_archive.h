@@ -30,7 +30,8 @@ class FileServer {
 
 class SmallArchive {
  public:
-  // In `directory`: keys/keyring.gpg, and mirror/ with an archive whose only suite is `suite`.
+  // In `directory`: keys/keyring.gpg, and mirror/ with an archive whose only suite is `suite`; "alpine" is one of
+  // Alpine.
   SmallArchive(std::filesystem::path directory, const std::string& suite);
 
   std::filesystem::path keyring() const { return directory_ / "keys/keyring.gpg"; }
@@ -43,6 +44,7 @@ class SmallArchive {
 
  private:
   void publish() const;
+  void take_packages(const std::filesystem::path& made) const;
   std::filesystem::path directory_;
   std::string suite_;
   std::unique_ptr<FileServer> server_;
@@ -54,8 +56,8 @@ class SmallBuild : public testing::Test {
   void SetUp() override;
   void TearDown() override;
 
-  TestHome& home() { return *home_; }
-  SmallArchive& archive() { return *archive_; }
+  TestHome& home() const { return *home_; }
+  SmallArchive& archive() const { return *archive_; }
   std::filesystem::path data() const { return home_->data_dir(); }
   std::filesystem::path disk(const std::string& machine) const {
     return data() / "disks" / ("lab-" + machine + ".qcow2");
