@@ -25,7 +25,7 @@ build='g++ cmake ninja-build pkg-config libcli11-dev nlohmann-json3-dev libfmt-d
   nettle-dev libcurl4-openssl-dev libyaml-cpp-dev libext2fs-dev comerr-dev'
 runtime='qemu-utils nftables iproute2 dnsmasq-base passt mmdebstrap debian-archive-keyring uidmap openssh-client rsync
   e2fsprogs libcurl4 ca-certificates'
-recommended='waypipe fuse2fs libguestfs0 ubuntu-keyring'
+recommended='waypipe fuse2fs libguestfs0 libguestfs-xfs ubuntu-keyring'
 test='libgtest-dev libgmock-dev clang-14 clang-format-14 clang-tidy-14 ccache busybox-static cpio kmod shellcheck socat
   iputils-ping procps python3 libbenchmark-dev hyperfine openssh-server gnupg'
 case $(uname -m) in

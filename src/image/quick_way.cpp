@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <memory>
 
 #include "base/child.h"
@@ -96,18 +97,36 @@ class QuickWay {
     ExportedDisk disk(work_.image, work_.format, work_.work / "disk");
     const Fd content = open_file(disk.file(), O_RDWR);
     volumes_ = volumes_of(reader_of(content), work_.bytes);
+    check_all(disk.file());
     for (auto& volume : volumes_)
-      if (volume.content == Content::ext && edit_root_on(volume, disk.file(), content)) {
+      if (volume.content == Content::ext && !damage_.contains(volume.partition) &&
+          edit_root_on(volume, disk.file(), content)) {
         disk.finish();
         return true;
       }
+    explain();
+    if (work_.has_grown)
+      for (auto& volume : volumes_)
+        if (may_hold_root_of_others(volume)) grow_place(volume, content);
     disk.finish();
-    return explain();
+    return false;
   }
 
  private:
+  // Before any is mounted: e2fsck takes the file for a device, and touches none that is in use.
+  void check_all(const fs::path& file) {
+    for (const auto& volume : volumes_) {
+      if (volume.content != Content::ext) continue;
+      try {
+        check(file, volume, false);
+      } catch (const InvalidError& e) {
+        // It may be none that anybody needs.
+        damage_.emplace(volume.partition, e);
+      }
+    }
+  }
+
   bool edit_root_on(Volume& volume, const fs::path& file, const Fd& content) {
-    check(file, volume, false);
     auto root = std::make_unique<MountedExt>(file, volume.offset, work_.work / "root");
     if (!is_system_root(RootTree(root->root()))) {
       root->finish();
@@ -127,15 +146,24 @@ class QuickWay {
     return true;
   }
 
-  void grow(Volume& volume, const fs::path& file, const Fd& content) {
+  // Whether it has.
+  bool grow_place(Volume& volume, const Fd& content) const {
     if (volume.partition == 0) {
       volume.bytes = work_.bytes;
-    } else {
-      const auto grown = grow_partition(reader_of(content), work_.bytes, volume.partition);
-      if (!grown) return log_line(fmt::format("partition {} is not the last one and stays as it is", volume.partition));
-      for (const auto& patch : grown->patches) write_at(content, patch);
-      volume.bytes = grown->partition_bytes;
+      return true;
     }
+    const auto grown = grow_partition(reader_of(content), work_.bytes, volume.partition);
+    if (!grown) {
+      log_line(fmt::format("partition {} is not the last one and stays as it is", volume.partition));
+      return false;
+    }
+    for (const auto& patch : grown->patches) write_at(content, patch);
+    volume.bytes = grown->partition_bytes;
+    return true;
+  }
+
+  void grow(Volume& volume, const fs::path& file, const Fd& content) {
+    if (!grow_place(volume, content)) return;
     check(file, volume, true);
     const ExitStatus status =
         run_logged({"resize2fs", place_in(file, volume), fmt::format("{}K", volume.bytes / 1024)});
@@ -153,7 +181,8 @@ class QuickWay {
       for (const auto& volume : volumes_) {
         if (volume.content != Content::ext || volume.partition == own.partition) continue;
         if (!names(words[0], ext_name_at(reader_of(content), volume.offset))) continue;
-        check(file, volume, false);
+        if (const auto damage = damage_.find(volume.partition); damage != damage_.end())
+          throw InvalidError(damage->second);
         const fs::path place = work_.work / fmt::format("partition-{}", volume.partition);
         mounted.push_back(std::make_unique<MountedExt>(file, volume.offset, place));
         tree.make_directory(words[1]);
@@ -166,19 +195,25 @@ class QuickWay {
     return mounted;
   }
 
-  // What else there is.
-  bool explain() const {
-    const auto has = [&](Content content) {
-      return std::ranges::any_of(volumes_, [&](const Volume& volume) { return volume.content == content; });
-    };
-    if (has(Content::xfs) || has(Content::btrfs) || has(Content::lvm)) return false;
-    if (has(Content::luks) || has(Content::bitlocker)) encrypted();
+  static bool may_hold_root_of_others(const Volume& volume) {
+    return volume.content == Content::xfs || volume.content == Content::btrfs || volume.content == Content::lvm;
+  }
+
+  // Throws unless there is something that we do not read, and others do.
+  void explain() const {
+    if (!damage_.empty()) throw InvalidError(damage_.begin()->second);
+    if (std::ranges::any_of(volumes_, may_hold_root_of_others)) return;
+    const bool closed = std::ranges::any_of(volumes_, [](const Volume& volume) {
+      return volume.content == Content::luks || volume.content == Content::bitlocker;
+    });
+    if (closed) encrypted();
     no_system(describe(volumes_));
   }
 
   const WorkDisk& work_;
   const EditRoot& edit_;
   std::vector<Volume> volumes_;
+  std::map<unsigned, InvalidError> damage_;  // by partition
 };
 
 }  // namespace

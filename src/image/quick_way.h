@@ -27,8 +27,9 @@ struct RootPlace {
 };
 using EditRoot = std::function<void(const RootPlace& place, const std::filesystem::path& root)>;
 
-// Runs `edit` with the root mounted. False where there is none on an ext file system, and one may be on another.
-// InvalidError for a disk with no system on it, an encrypted one, or a damaged one.
+// Runs `edit` with the root mounted. False where there is none on an ext file system, and one may be on another: the
+// partition table has then grown with the disk, and nothing else. InvalidError for a disk with no system on it, an
+// encrypted one, or a damaged one.
 bool edit_quickly(const WorkDisk& disk, const EditRoot& edit);
 
 // The errors of a disk that neither way finds a root on.

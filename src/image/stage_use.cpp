@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "image/appliance.h"
 #include "image/brought_system.h"
 #include "image/customise_root.h"
 #include "image/exported_disk.h"
@@ -153,7 +154,8 @@ void edit(const WorkDisk& disk, const UseInputs& inputs, Used& used) {
   if (lacking) log_line(lacking->message());
   used.way = "fuse2fs";
   if (!lacking && edit_quickly(disk, customise)) return;
-  throw InvalidError("libguestfs is not there yet");
+  used.way = "libguestfs";
+  edit_by_appliance(disk, inputs.appliance, customise);
 }
 
 }  // namespace
