@@ -36,13 +36,10 @@ start() {
   [ "$(head -n 1 /etc/network/interfaces)" = "# Written by meros." ] || return 0
   {
     printf '# Written by meros.\nauto lo\niface lo inet loopback\n'
-    for card in /sys/class/net/*; do
-      name=${card##*/
-}
-[ ! -e "$card/device" ] || printf 'auto %s\niface %s inet dhcp\n' "$name" "$name"
+    for card in $(ls /sys/class/net); do
+      [ ! -e "/sys/class/net/$card/device" ] || printf 'auto %s\niface %s inet dhcp\n' "$card" "$card"
     done
-}
-> / etc / network / interfaces
+  } >/etc/network/interfaces
 }
 )script";
 
