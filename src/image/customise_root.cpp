@@ -45,26 +45,31 @@ std::string first_group(const RootTree& root, const std::vector<std::string>& na
   return "";
 }
 
-// Busybox has no useradd.
-void add_user_by_busybox(const Room& room, const std::string& shell, const std::string& group,
-                         const std::string& user) {
-  run_step(room, {"adduser", "-D", "-s", shell, user});
-  run_step(room, {"sh", "-c", "echo \"$1:*\" | chpasswd -e", "sh", user});
-  if (!group.empty()) run_step(room, {"adduser", user, group});
+// Where there is no useradd (busybox has none).
+void add_account(RootTree& root, const std::string& user) {
+  const Accounts accounts =
+      with_user({root.read("/etc/passwd"), root.read("/etc/shadow"), root.read("/etc/group")}, user);
+  root.write("/etc/passwd", accounts.passwd);
+  root.write("/etc/shadow", accounts.shadow, 0640);
+  root.write("/etc/group", accounts.group);
+  const auto made = find_user(root, user);
+  if (!made) throw Error(fmt::format("there is no user '{}'", user));
+  root.make_directory(made->home);
+  root.set_owner(made->home, made->user, made->group);
 }
 
-void add_user(const Room& room, const RootTree& root, const std::string& user) {
-  const std::string shell = root.exists("/bin/bash") ? "/bin/bash" : "/bin/sh";
+void add_user(const Room& room, RootTree& root, const std::string& user) {
+  if (!root.exists("/usr/sbin/useradd")) return add_account(root, user);
   const std::string group = first_group(root, {"sudo", "wheel"});
-  if (!root.exists("/usr/sbin/useradd")) return add_user_by_busybox(room, shell, group, user);
   // No password fits '*', and the account is not locked: a key opens it.
-  std::vector<std::string> argv = {"useradd", "--create-home", "--user-group", "--shell", shell, "--password", "*"};
+  std::vector<std::string> argv = {"useradd", "--create-home", "--user-group", "--password", "*", "--shell"};
+  argv.emplace_back(root.exists("/bin/bash") ? "/bin/bash" : "/bin/sh");
   if (!group.empty()) argv.insert(argv.end(), {"--groups", group});
   argv.push_back(user);
   run_step(room, argv);
 }
 
-HomeOwner make_user(const Room& room, const RootTree& root, const std::string& user) {
+HomeOwner make_user(const Room& room, RootTree& root, const std::string& user) {
   if (!find_user(root, user)) add_user(room, root, user);
   const auto made = find_user(root, user);
   if (!made) throw Error(fmt::format("useradd made no user '{}'", user));
@@ -76,6 +81,12 @@ void enable_units(const Room& room, const std::vector<std::string>& units) {
   std::vector<std::string> argv = {"systemctl", "--quiet", "enable"};
   argv.insert(argv.end(), units.begin(), units.end());
   run_step(room, argv);
+}
+
+// Of OpenRC.
+void enable_services(RootTree& root) {
+  for (const auto& link : alpine_runlevels())
+    if (root.exists(link.target)) root.link(link.path, link.target);
 }
 
 bool has_unit(const RootTree& root, const std::string& unit) {
@@ -112,21 +123,13 @@ void settle_brought(RootTree& root, const Room& room, const RootfsSpec& spec) {
   root.remove("/var/lib/dbus/machine-id");
   if (system.networkd && !system.resolved) root.link("/etc/resolv.conf", resolv_conf_target);
   if (const auto units = units_of(root, spec, system); !units.empty()) enable_units(room, units);
+  if (root.exists("/etc/runlevels")) enable_services(root);
 }
 
 void settle_alpine(RootTree& root, const RootfsSpec& spec) {
   write(root, alpine_files(spec));
-  for (const auto& link : alpine_runlevels())
-    if (root.exists(link.target)) root.link(link.path, link.target);
-  const Accounts accounts =
-      with_user({root.read("/etc/passwd"), root.read("/etc/shadow"), root.read("/etc/group")}, spec.user());
-  root.write("/etc/passwd", accounts.passwd);
-  root.write("/etc/shadow", accounts.shadow, 0640);
-  root.write("/etc/group", accounts.group);
-  const auto user = find_user(root, spec.user());
-  if (!user) throw Error(fmt::format("there is no user '{}'", spec.user()));
-  root.make_directory(user->home);
-  root.set_owner(user->home, user->user, user->group);
+  enable_services(root);
+  add_account(root, spec.user());
 }
 
 void settle_built(RootTree& root, const Room& room, const RootfsSpec& spec) {
