@@ -65,7 +65,7 @@ std::vector<Check> run_checks(const machine::Home& home) {
   for (Check check :
        {check_tun(host), check_forwarding(host), check_bridge_filter(host),
         check_user_namespaces(host, try_user_namespace()), check_subordinate_ids(host), check_overlayfs(host),
-        check_fuse(host), check_disk_space(home.data_dir), check_reflink(home.data_dir)})
+        check_fuse(host), check_foreign_programs(host), check_disk_space(home.data_dir), check_reflink(home.data_dir)})
     checks.push_back(std::move(check));
   return checks;
 }

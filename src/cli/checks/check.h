@@ -37,6 +37,7 @@ struct HostView {
   std::filesystem::path proc = "/proc";
   std::filesystem::path dev = "/dev";
   std::filesystem::path etc = "/etc";
+  std::filesystem::path boot = "/boot";
   vmm::Arch arch = vmm::Arch::x86_64;
   std::string kernel_release;  // "6.1.0-13-amd64", uname(2)
   bool is_root = false;        // effectively, now
@@ -65,6 +66,8 @@ std::string try_user_namespace();
 Check check_subordinate_ids(const HostView& host);
 Check check_overlayfs(const HostView& host);
 Check check_fuse(const HostView& host);
+// Whether programs of the architecture that is not the host's run, by an emulator.
+Check check_foreign_programs(const HostView& host);
 
 Check check_tun(const HostView& host);
 Check check_forwarding(const HostView& host);

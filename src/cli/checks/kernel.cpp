@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/checks/check.h"
+#include "image/foreign_arch.h"
 
 namespace fs = std::filesystem;
 
@@ -130,6 +131,20 @@ Check check_fuse(const HostView& host) {
   check.detail = fmt::format("{} {}; needed to change existing images (build --use)", device.string(),
                              absent ? "does not exist" : "may not be opened by this user");
   check.remedy = as_root(host, absent ? "modprobe fuse" : fmt::format("chmod 0666 {}", device.string()));
+  return check;
+}
+
+Check check_foreign_programs(const HostView& host) {
+  const auto foreign = host.arch == vmm::Arch::x86_64 ? vmm::Arch::aarch64 : vmm::Arch::x86_64;
+  Check check{.id = "foreign-programs", .title = fmt::format("programs of {}", to_string(foreign))};
+  const auto why = image::why_not_runnable(foreign, host.proc / "sys/fs/binfmt_misc");
+  if (!why) {
+    check.detail = "run by an emulator";
+    return check;
+  }
+  check.status = Check::Status::missing;
+  check.detail = fmt::format("{}; needed to build images for it", why->message());
+  check.remedy = host.is_root && why->hint().starts_with("sudo ") ? why->hint().substr(5) : why->hint();
   return check;
 }
 

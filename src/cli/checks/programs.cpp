@@ -32,6 +32,8 @@ constexpr Program other_programs[] = {
     {"pasta", "passt", "a way out of a constellation without root"},
     {"mmdebstrap", "mmdebstrap", "building Debian and Ubuntu images"},
     {"mke2fs", "e2fsprogs", "building images, and data disks"},
+    {"qemu-storage-daemon", "qemu-system-common", "changing existing images (build --use)"},
+    {"fuse2fs", "fuse2fs", "changing existing images (build --use) quickly"},
     {"ssh", "openssh-client", "connect and exec"},
     {"rsync", "rsync", "push and pull"},
     {"waypipe", "waypipe", "graphical applications of a machine"},
@@ -76,6 +78,27 @@ Check check_library(const HostView& host, Program library, std::string title) {
   return check;
 }
 
+// It boots a kernel of the host's, as the user who asks.
+Check check_libguestfs(const HostView& host) {
+  Check check = check_library(host, {"libguestfs.so.0", "libguestfs0", "images that are not plain ext4 (build --use)"},
+                              "libguestfs");
+  if (check.status != Check::Status::ok) return check;
+  bool any = false;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(host.boot, error)) {
+    if (!entry.path().filename().string().starts_with("vmlinuz")) continue;
+    any = true;
+    if (::access(entry.path().c_str(), R_OK) == 0) return check;
+  }
+  check.status = Check::Status::degraded;
+  check.detail = any ? fmt::format("installed, but this user may not read the kernel in {}", host.boot.string())
+                     : fmt::format("installed, but there is no kernel in {}", host.boot.string());
+  const char* package = host.arch == vmm::Arch::x86_64 ? "linux-image-amd64" : "linux-image-arm64";
+  check.remedy = as_root(host, any ? fmt::format("chmod a+r {}/vmlinuz-*", host.boot.string())
+                                   : fmt::format("apt-get install {}", package));
+  return check;
+}
+
 }  // namespace
 
 std::vector<Check> check_programs(const HostView& host) {
@@ -84,8 +107,7 @@ std::vector<Check> check_programs(const HostView& host) {
   checks.push_back(check_firecracker(host));
   for (const Program& program : other_programs) checks.push_back(check_program(host, program));
   checks.push_back(check_library(host, {"libcurl.so.4", "libcurl4", "downloads"}, "libcurl"));
-  checks.push_back(check_library(
-      host, {"libguestfs.so.0", "libguestfs0", "images that are not plain ext4 (build --use)"}, "libguestfs"));
+  checks.push_back(check_libguestfs(host));
   return checks;
 }
 

@@ -32,6 +32,7 @@ class Checks : public testing::Test {
     host.proc = directory.path() / "proc";
     host.dev = directory.path() / "dev";
     host.etc = directory.path() / "etc";
+    host.boot = directory.path() / "boot";
     host.kernel_release = "6.1.0-13-amd64";
     host.user_id = 1000;
     host.user_name = "ann";
@@ -108,6 +109,23 @@ TEST_F(Checks, ProgramsThatAreMissingNameTheirPackage) {
   EXPECT_EQ(text_of(program(checks, "libguestfs")),
             "missing: not installed; needed for images that are not plain ext4 (build --use) -> sudo apt-get install "
             "libguestfs0");
+}
+
+TEST_F(Checks, LibguestfsNeedsAKernelThatItCanRead) {
+  host.has_library = [](const std::string&) { return true; };
+  EXPECT_EQ(text_of(program(check_programs(host), "libguestfs")), "degraded: installed, but there is no kernel in " +
+                                                                      host.boot.string() +
+                                                                      " -> sudo apt-get install linux-image-amd64");
+  put("boot/vmlinuz-6.1", "");
+  EXPECT_EQ(text_of(program(check_programs(host), "libguestfs")), "ok: installed");
+}
+
+TEST_F(Checks, ForeignProgramsNeedAnEmulatorThatIsHeldOpen) {
+  EXPECT_EQ(text_of(check_foreign_programs(host)),
+            "missing: this host runs no programs of aarch64: no emulator is registered; needed to build images for it "
+            "-> sudo apt-get install qemu-user-static binfmt-support");
+  put("proc/sys/fs/binfmt_misc/qemu-aarch64", "enabled\ninterpreter /x\nflags: OCF\n");
+  EXPECT_EQ(text_of(check_foreign_programs(host)), "ok: run by an emulator");
 }
 
 TEST_F(Checks, RootNeedsNoSudo) {
