@@ -96,8 +96,7 @@ class Machine {
   void grow(const FileSystem& root) const {
     if (!root.device.starts_with(disk_device) && !root.device.starts_with("btrfsvol:")) grow_volume(root.device);
     if (!root.kind.starts_with("ext")) return;
-    must(lib_.e2fsck(handle(), root.device.c_str(), option::e2fsck_correct, 1, option::e2fsck_forceall, 1, option::end),
-         "check the root");
+    must(lib_.e2fsck_f(handle(), root.device.c_str()), "check the root");
     must(lib_.resize2fs(handle(), root.device.c_str()), "grow the root");
   }
 

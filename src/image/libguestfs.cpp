@@ -50,7 +50,7 @@ LibGuestfs load_libguestfs() {
   MEROS_FIND(rm_rf);
   MEROS_FIND(pvresize);
   MEROS_FIND(lvresize_free);
-  MEROS_FIND(e2fsck);
+  MEROS_FIND(e2fsck_f);
   MEROS_FIND(resize2fs);
   MEROS_FIND(xfs_growfs);
   MEROS_FIND(btrfs_filesystem_resize);

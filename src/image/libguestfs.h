@@ -38,7 +38,7 @@ struct LibGuestfs {
   int (*rm_rf)(guestfs*, const char*);
   int (*pvresize)(guestfs*, const char*);
   int (*lvresize_free)(guestfs*, const char*, int);
-  int (*e2fsck)(guestfs*, const char*, ...);
+  int (*e2fsck_f)(guestfs*, const char*);
   int (*resize2fs)(guestfs*, const char*);
   int (*xfs_growfs)(guestfs*, const char*, ...);
   int (*btrfs_filesystem_resize)(guestfs*, const char*, ...);
@@ -56,8 +56,6 @@ constexpr int tar_in_acls = 3;
 constexpr int tar_out_numericowner = 1;
 constexpr int tar_out_xattrs = 3;
 constexpr int tar_out_acls = 5;
-constexpr int e2fsck_correct = 0;
-constexpr int e2fsck_forceall = 1;
 }  // namespace guestfs_option
 
 // It stays loaded for the life of the process. HostError when it is not installed.
