@@ -1,8 +1,14 @@
 # One interface target that every target of ours links: warnings as errors, sections that the linker can drop.
 add_library(meros_options INTERFACE)
 target_compile_options(meros_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
   -ffunction-sections -fdata-sections -fstack-protector-strong)
+if(MEROS_WERROR)
+  target_compile_options(meros_options INTERFACE -Werror)
+endif()
+if(MEROS_UNITY)
+  target_compile_options(meros_options INTERFACE -Wno-shadow)  # of names in other files of the same piece
+endif()
 if(MEROS_PCH)
   # Of libraries and programs alike: one precompiled header serves both only if both are compiled the same way.
   target_compile_options(meros_options INTERFACE -fPIC)

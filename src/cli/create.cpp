@@ -10,7 +10,7 @@
 namespace meros::cli {
 namespace {
 
-struct Options {
+struct CreateOptions {
   machine::CreateRequest request;
   machine::VerbOptions verb;
   std::optional<std::string> firecracker;
@@ -19,7 +19,7 @@ struct Options {
 };
 
 // Only one VMM can be meant by the two options and --driver.
-std::optional<std::string> binary_of(const Options& options) {
+std::optional<std::string> binary_of(const CreateOptions& options) {
   const std::string& driver = options.request.driver;
   if (options.firecracker && options.qemu && driver == "auto")
     throw UsageError("--firecracker-bin and --qemu-bin are both given", "say which is meant with --driver");
@@ -32,7 +32,7 @@ std::optional<std::string> binary_of(const Options& options) {
   return options.firecracker ? options.firecracker : options.qemu;
 }
 
-machine::CreateRequest request_of(const Context& context, const Options& options) {
+machine::CreateRequest request_of(const Context& context, const CreateOptions& options) {
   machine::CreateRequest request = options.request;
   request.binary = binary_of(options);
   // --driver auto with a program named: the program says which.
@@ -43,7 +43,7 @@ machine::CreateRequest request_of(const Context& context, const Options& options
   return request;
 }
 
-int create(Context& context, Options& options) {
+int create(Context& context, CreateOptions& options) {
   options.verb.reporter = &context.reporter();
   const auto config = machine::create(context.home(), request_of(context, options), options.verb);
   if (context.options.format != Format::table) {
@@ -56,7 +56,7 @@ int create(Context& context, Options& options) {
   return exit_done;
 }
 
-void add_machine_options(CLI::App& app, Options& options, machine::Face face) {
+void add_machine_options(CLI::App& app, CreateOptions& options, machine::Face face) {
   auto& request = options.request;
   app.add_option("NAME", request.name, "the machine's name: letters, digits, '_' and '-', at most 63")->required();
   app.add_option("--cpus", request.cpus, "virtual CPUs (default: 1)")->option_text("N");
@@ -97,7 +97,7 @@ void add_boot_options(CLI::App& app, machine::CreateRequest& request) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
-void add_network_options(CLI::App& app, Options& options, machine::Face face) {
+void add_network_options(CLI::App& app, CreateOptions& options, machine::Face face) {
   constexpr auto group = "Network";
   auto& request = options.request;
   app.add_option("--bridge", request.bridge,
@@ -125,7 +125,7 @@ void add_network_options(CLI::App& app, Options& options, machine::Face face) {
 }  // namespace
 
 Action declare_create(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CreateOptions>();
   // What a mergenc makes has always run on Firecracker.
   if (context.face() == machine::Face::mergenc) options->request.driver = "firecracker";
   add_machine_options(app, *options, context.face());

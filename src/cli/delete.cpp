@@ -10,7 +10,7 @@
 namespace meros::cli {
 namespace {
 
-struct Options {
+struct DeleteOptions {
   Targets targets;
   machine::StopOptions stop;
   machine::VerbOptions verb;
@@ -22,7 +22,7 @@ Outcome outcome_of(const std::string& machine, bool deleted) {
           [deleted](Json& json) { json["deleted"] = deleted; }};
 }
 
-Outcome remove_machine(Context& context, const machine::MachineId& id, const Options& options) {
+Outcome remove_machine(Context& context, const machine::MachineId& id, const DeleteOptions& options) {
   try {
     guest::end_shared_connections(context.home(), id);
     machine::remove(context.home(), id, options.stop, options.verb);
@@ -33,7 +33,7 @@ Outcome remove_machine(Context& context, const machine::MachineId& id, const Opt
   }
 }
 
-int remove_all(Context& context, Options& options) {
+int remove_all(Context& context, DeleteOptions& options) {
   options.verb.reporter = &context.reporter();
   if (options.targets.all) {
     const auto count = machine::list_machines(context.home()).size();
@@ -50,7 +50,7 @@ int remove_all(Context& context, Options& options) {
 }  // namespace
 
 Action declare_delete(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DeleteOptions>();
   add_targets(app, options->targets);
   add_jobs(app, options->targets);
   app.add_flag("--if-exists", options->if_exists, "a machine that is not there is no error");

@@ -12,12 +12,12 @@
 namespace meros::cli {
 namespace {
 
-struct Options {
+struct EnterOptions {
   std::string target;
   std::vector<std::string> command;
 };
 
-int enter(Context& context, const Options& options) {
+int enter(Context& context, const EnterOptions& options) {
   const std::string name = deployed_name(context, options.target);
   auto holder = network::Holder::find(context.home().network_dir(name));
   if (!holder)
@@ -35,7 +35,7 @@ int enter(Context& context, const Options& options) {
 }  // namespace
 
 Action declare_enter(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EnterOptions>();
   app.add_option("CONSTELLATION", options->target, "one whose network is up")->required();
   app.add_option("COMMAND", options->command, "what to run in its network namespace, after --")->required();
   return [options, &context] { return enter(context, *options); };

@@ -23,7 +23,7 @@ namespace {
 // New machines are found this late; what happens to known ones is shown at once.
 constexpr int look_for_machines_ms = 500;
 
-struct Options {
+struct EventsOptions {
   Targets targets;
   bool follow = false;
   std::int64_t since_ms = 0;
@@ -63,7 +63,7 @@ int print_past(Context& context, EventFeed& feed) {
 }
 
 // One line an event, whatever the format: there is no end that a document could wait for.
-int follow(Context& context, EventFeed& feed, const Options& options) {
+int follow(Context& context, EventFeed& feed, const EventsOptions& options) {
   auto& out = context.out();
   while (!out.closed()) {
     if (options.targets.all)
@@ -85,7 +85,7 @@ void allow_many_descriptors() {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) throw_errno("cannot raise the limit of open files");
 }
 
-int print_events(Context& context, Options& options) {
+int print_events(Context& context, EventsOptions& options) {
   allow_many_descriptors();
   options.targets.all = options.targets.names.empty();
   EventFeed feed(context.home(), options.since_ms);
@@ -98,7 +98,7 @@ int print_events(Context& context, Options& options) {
 }  // namespace
 
 Action declare_events(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EventsOptions>();
   app.add_option("TARGET", options->targets.names, "machines (default: all of them)");
   app.add_flag("-f,--follow", options->follow, "go on (with -o json: one document a line)");
   app.add_option_function<std::string>(

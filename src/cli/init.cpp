@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 namespace meros::cli {
 namespace {
 
-struct Options {
+struct InitOptions {
   ConstellationTarget target;
   std::vector<std::string> recreate;
   constellation::ApplyOptions apply;
@@ -88,7 +88,7 @@ void explain_failure(Context& context, const std::string& name, const constellat
         fmt::format("what works runs; 'meros init {0}' goes on from here, 'meros shutdown {0}' ends it", name));
 }
 
-int init_one(Context& context, const Options& options, const ConstellationTarget& target) {
+int init_one(Context& context, const InitOptions& options, const ConstellationTarget& target) {
   LoadedConstellation first = load_constellation(context, target.constellation);
   const std::string name = first.manifest.constellation;
   const fs::path manifest = fs::absolute(first.place.manifest).lexically_normal();
@@ -127,7 +127,7 @@ int init_one(Context& context, const Options& options, const ConstellationTarget
   return static_cast<int>(result.worst);
 }
 
-int init_all_enabled(Context& context, const Options& options) {
+int init_all_enabled(Context& context, const InitOptions& options) {
   if (!options.target.constellation.empty()) throw UsageError("--all-enabled and a CONSTELLATION exclude each other");
   int worst = exit_done;
   for (const auto& name : constellation::recorded_constellations(context.home())) {
@@ -147,7 +147,7 @@ int init_all_enabled(Context& context, const Options& options) {
 }  // namespace
 
 Action declare_init(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InitOptions>();
   add_constellation(app, options->target);
   app.add_flag("--no-wait", options->no_wait, "return when the machines run, ready or not");
   add_seconds(app, "--timeout", options->apply.timeout, "how long a machine may take to be ready (default: 300)");

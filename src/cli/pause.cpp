@@ -7,12 +7,12 @@
 namespace meros::cli {
 namespace {
 
-struct Options {
+struct PauseOptions {
   Targets targets;
   machine::VerbOptions verb;
 };
 
-Outcome outcome_of(const machine::MachineId& id, bool changed) {
+Outcome paused(const machine::MachineId& id, bool changed) {
   return {changed ? "paused " + id.to_string() : id.to_string() + " is already paused",
           [changed](Json& json) { json["paused"] = changed; }};
 }
@@ -20,14 +20,14 @@ Outcome outcome_of(const machine::MachineId& id, bool changed) {
 }  // namespace
 
 Action declare_pause(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PauseOptions>();
   add_targets(app, options->targets);
   add_jobs(app, options->targets);
   add_verb_options(app, options->verb, "pause");
   return [options, &context] {
     options->verb.reporter = &context.reporter();
     return for_each_target(context, options->targets, [&](const machine::MachineId& id) {
-      return outcome_of(id, machine::pause(context.home(), id, options->verb));
+      return paused(id, machine::pause(context.home(), id, options->verb));
     });
   };
 }

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int exit_something_to_do = 7;  // of --exit-code
 
-struct Options {
+struct PlanOptions {
   ConstellationTarget target;
   std::vector<std::string> recreate;
   bool exit_code = false;
@@ -35,7 +35,7 @@ std::string coloured(const Output& out, const std::string& text) {
   return painted;
 }
 
-int plan(Context& context, const Options& options) {
+int plan(Context& context, const PlanOptions& options) {
   const auto target = taken_apart(options.target);
   const Situation now = look_at(context, target.constellation);
   constellation::PlanOptions wishes;
@@ -57,7 +57,7 @@ int plan(Context& context, const Options& options) {
 }  // namespace
 
 Action declare_plan(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PlanOptions>();
   add_constellation(app, options->target);
   app.add_option("--recreate", options->recreate, "as of 'meros init'")
       ->option_text("VM")

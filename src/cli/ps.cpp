@@ -19,13 +19,13 @@ namespace {
 // How often --watch looks. What it costs is that of one `ps`: some milliseconds with hundreds of machines.
 constexpr int watch_interval_ms = 500;
 
-struct Options {
+struct PsOptions {
   bool all = false;
   bool watch = false;
   bool names_only = false;
 };
 
-std::vector<machine::Status> wanted_machines(Context& context, const Options& options) {
+std::vector<machine::Status> wanted_machines(Context& context, const PsOptions& options) {
   return machine::status_of_all(context.home(), options.all ? machine::Which::all : machine::Which::alive);
 }
 
@@ -57,7 +57,7 @@ Json document_of(const std::vector<machine::Status>& machines) {
   return document;
 }
 
-int list_once(Context& context, const Options& options) {
+int list_once(Context& context, const PsOptions& options) {
   const auto machines = wanted_machines(context, options);
   if (options.names_only) {
     std::string names;
@@ -84,7 +84,7 @@ bool pause_for_reader() {
 
 // On a terminal the table is drawn over itself; elsewhere what changed is printed again: a table, or one JSON document
 // a line.
-int watch(Context& context, const Options& options) {
+int watch(Context& context, const PsOptions& options) {
   constexpr std::string_view clear_screen = "\x1b[H\x1b[2J";
   auto& out = context.out();
   Json shown;
@@ -103,7 +103,7 @@ int watch(Context& context, const Options& options) {
 }  // namespace
 
 Action declare_ps(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PsOptions>();
   app.add_flag("-a,--all", options->all, "those that do not run, too");
   app.add_flag("-w,--watch", options->watch, "go on, and show every change (with -o json: one document a line)");
   app.add_flag("-q,--quiet", options->names_only, "only their names, one a line")->excludes("--watch");

@@ -9,7 +9,7 @@
 namespace meros::cli {
 namespace {
 
-struct Options {
+struct RestartOptions {
   Targets targets;
   machine::StopOptions stop;
   machine::VerbOptions verb;
@@ -19,7 +19,7 @@ struct Options {
 }  // namespace
 
 Action declare_restart(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RestartOptions>();
   add_targets(app, options->targets);
   add_jobs(app, options->targets);
   add_stop_options(app, options->stop);

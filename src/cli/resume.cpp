@@ -7,12 +7,12 @@
 namespace meros::cli {
 namespace {
 
-struct Options {
+struct ResumeOptions {
   Targets targets;
   machine::VerbOptions verb;
 };
 
-Outcome outcome_of(const machine::MachineId& id, bool changed) {
+Outcome resumed(const machine::MachineId& id, bool changed) {
   return {changed ? "resumed " + id.to_string() : id.to_string() + " is running already",
           [changed](Json& json) { json["resumed"] = changed; }};
 }
@@ -20,14 +20,14 @@ Outcome outcome_of(const machine::MachineId& id, bool changed) {
 }  // namespace
 
 Action declare_resume(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ResumeOptions>();
   add_targets(app, options->targets);
   add_jobs(app, options->targets);
   add_verb_options(app, options->verb, "resume");
   return [options, &context] {
     options->verb.reporter = &context.reporter();
     return for_each_target(context, options->targets, [&](const machine::MachineId& id) {
-      return outcome_of(id, machine::resume(context.home(), id, options->verb));
+      return resumed(id, machine::resume(context.home(), id, options->verb));
     });
   };
 }

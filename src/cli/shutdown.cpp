@@ -12,7 +12,7 @@
 namespace meros::cli {
 namespace {
 
-struct Options {
+struct ShutdownOptions {
   ConstellationTarget target;
   constellation::ShutdownOptions shutdown;
 };
@@ -24,7 +24,7 @@ void forget_if_gone(const machine::Home& home, const std::string& name) {
   if (constellation::find(home, name).machines.empty()) constellation::forget_record(home, name);
 }
 
-int shut_down(Context& context, Options& options) {
+int shut_down(Context& context, ShutdownOptions& options) {
   const auto target = taken_apart(options.target);
   const std::string name = deployed_name(context, target.constellation);
   auto& shutdown = options.shutdown;
@@ -41,7 +41,7 @@ int shut_down(Context& context, Options& options) {
 }  // namespace
 
 Action declare_shutdown(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ShutdownOptions>();
   add_constellation(app, options->target);
   add_stop_options(app, options->shutdown.stop);
   app.add_flag("--volumes", options->shutdown.volumes, "delete the machines, with their disks");

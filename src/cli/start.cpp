@@ -9,7 +9,7 @@
 namespace meros::cli {
 namespace {
 
-struct Options {
+struct StartOptions {
   Targets targets;
   machine::VerbOptions verb;
   Programs programs;
@@ -18,7 +18,7 @@ struct Options {
 }  // namespace
 
 Action declare_start(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<StartOptions>();
   add_targets(app, options->targets);
   add_jobs(app, options->targets);
   add_program_options(app, options->programs, context.face());

@@ -8,7 +8,7 @@
 namespace meros::cli {
 namespace {
 
-struct Options {
+struct StopOptions {
   Targets targets;
   machine::StopOptions stop;
   machine::VerbOptions verb;
@@ -17,7 +17,7 @@ struct Options {
 }  // namespace
 
 Action declare_stop(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<StopOptions>();
   add_targets(app, options->targets);
   add_jobs(app, options->targets);
   add_stop_options(app, options->stop);

@@ -6,7 +6,7 @@
 namespace meros::cli {
 namespace {
 
-struct Options {
+struct SuperviseOptions {
   std::string target;
   machine::VerbOptions verb;
   Programs programs;
@@ -15,7 +15,7 @@ struct Options {
 }  // namespace
 
 Action declare_supervise(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SuperviseOptions>();
   app.add_option("TARGET", options->target, "the machine")->required();
   add_program_options(app, options->programs, context.face());
   add_verb_options(app, options->verb, "supervise");

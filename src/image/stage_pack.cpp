@@ -36,11 +36,6 @@ bool is_wanted(std::string_view path) {
   return true;
 }
 
-void flush(const fs::path& file) {
-  const Fd fd = open_file(file, O_RDONLY);
-  if (::fdatasync(fd.get()) != 0) throw_errno(fmt::format("cannot flush '{}'", file.string()));
-}
-
 }  // namespace
 
 std::uint64_t pack(const StageInputs& inputs) {
@@ -59,7 +54,7 @@ std::uint64_t pack(const StageInputs& inputs) {
     run_tool({"qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-o", "compat=1.1,cluster_size=65536",
               file_system.string(), inputs.image.string()});
   fs::permissions(inputs.image, fs::perms(0600));
-  flush(inputs.image);
+  flush_file(inputs.image);
   return result.bytes;
 }
 

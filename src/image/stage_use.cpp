@@ -89,11 +89,6 @@ void grow(const fs::path& image, ImageFormat format, std::uint64_t bytes) {
   run_tool({"qemu-img", "resize", "-q", "-f", "qcow2", image.string(), std::to_string(bytes)});
 }
 
-void flush(const fs::path& file) {
-  const Fd fd = open_file(file, O_RDONLY);
-  if (::fdatasync(fd.get()) != 0) throw_errno(fmt::format("cannot flush '{}'", file.string()));
-}
-
 void take_out(const RootTree& root, const std::string& file, const fs::path& to) {
   replace_file(to, root.read(file, largest_boot_file), 0644, Durability::process_crash_only);
 }
@@ -204,7 +199,7 @@ Json use_image(const Json& json) {
                       used.bytes, used.bytes > source.virtual_bytes, inputs.work};
   edit(disk, inputs, used);
   fs::permissions(inputs.image, fs::perms(0600));
-  flush(inputs.image);
+  flush_file(inputs.image);
   return to_json(used);
 }
 

@@ -179,6 +179,11 @@ std::int64_t newest_below(const StageInputs& inputs) {
   return newest;
 }
 
+void flush_file(const fs::path& file) {
+  const Fd fd = open_file(file, O_RDONLY);
+  if (::fdatasync(fd.get()) != 0) throw_errno(fmt::format("cannot flush '{}'", file.string()));
+}
+
 void log_line(const std::string& text) {
   const std::string line = "meros: " + text + "\n";
   [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, line.data(), line.size());

@@ -66,6 +66,8 @@ void finish_entry(const std::filesystem::path& made, const std::filesystem::path
 EntryFacts read_facts(const std::filesystem::path& entry);
 // The newest time of a file in what this stage stands on.
 std::int64_t newest_below(const StageInputs& inputs);
+// Brings what was written to it onto the disk.
+void flush_file(const std::filesystem::path& file);
 // For the log: a line of its own.
 void log_line(const std::string& text);
 
