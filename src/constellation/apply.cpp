@@ -63,8 +63,9 @@ class Application {
  private:
   machine::MachineId id(const Step& step) const { return {wanted_.constellation, step.machine}; }
 
-  // Every step of a plan has something to do.
+  // Every step of a plan has something to do, but for those that nobody waits for.
   bool perform(const Step& step) {
+    if (step.kind == Kind::ready && !options_.wait) return false;
     execute(step);
     return true;
   }
@@ -92,9 +93,7 @@ class Application {
       case Kind::start:
         return start(step);
       case Kind::ready:
-        if (options_.wait)
-          wait_until_ready(home_, id(step), wanted_.find(step.machine)->ready, Deadline::after(options_.timeout));
-        return;
+        return wait_until_ready(home_, id(step), wanted_.find(step.machine)->ready, Deadline::after(options_.timeout));
     }
   }
 

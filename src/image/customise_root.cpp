@@ -106,7 +106,8 @@ SystemFacts look_at(const RootTree& root) {
 std::vector<std::string> units_of(const RootTree& root, const RootfsSpec& spec, const SystemFacts& system) {
   std::vector<std::string> units;
   if (system.networkd) units.push_back("systemd-networkd.service");
-  if (system.networkd && !system.resolved) units.insert(units.end(), {"meros-resolv.path", "meros-resolv.service"});
+  if (system.networkd && !system.resolved)
+    units.insert(units.end(), {"meros-resolv.path", "meros-resolv.service", "meros-resolv-online.service"});
   for (const auto* name : {"ssh.service", "sshd.service"})
     if (has_unit(root, name)) {
       units.emplace_back(name);

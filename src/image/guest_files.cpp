@@ -33,10 +33,12 @@ Unit=meros-resolv.service
 WantedBy=multi-user.target
 )";
 
+// What changes while the service runs, its path unit does not see: another look after it.
 constexpr auto resolv_service = R"(# Written by meros.
 [Unit]
 Description=Write /etc/resolv.conf from what DHCP told
 After=systemd-networkd.service
+OnSuccess=meros-resolv-again.service
 
 [Service]
 Type=oneshot
@@ -44,6 +46,34 @@ ExecStart=/usr/local/lib/meros/write-resolv-conf
 
 [Install]
 WantedBy=multi-user.target
+)";
+constexpr auto resolv_again = R"(# Written by meros.
+[Unit]
+Description=Write /etc/resolv.conf from what DHCP told meanwhile
+
+[Service]
+Type=oneshot
+ExecStart=/usr/local/lib/meros/write-resolv-conf
+)";
+// Who is online can ask for names.
+constexpr auto resolv_online = R"(# Written by meros.
+[Unit]
+Description=Write /etc/resolv.conf when the network is there
+After=systemd-networkd-wait-online.service
+Before=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart=/usr/local/lib/meros/write-resolv-conf
+
+[Install]
+WantedBy=network-online.target
+)";
+// Who can log in can ask for names, too.
+constexpr auto ssh_online = R"(# Written by meros.
+[Unit]
+Wants=network-online.target
+After=network-online.target
 )";
 
 constexpr auto resolv_script = R"(#!/bin/sh
@@ -60,8 +90,8 @@ mkdir -p /run/meros
 {
   for server in $DNS; do echo "nameserver $server"; done
   [ -z "$DOMAINS" ] || echo "search $DOMAINS"
-} >/run/meros/resolv.conf.new
-mv /run/meros/resolv.conf.new /run/meros/resolv.conf
+} >/run/meros/resolv.conf.$$
+mv /run/meros/resolv.conf.$$ /run/meros/resolv.conf
 )";
 
 // A machine without a network card boots without waiting for one.
@@ -110,6 +140,9 @@ std::vector<GuestFile> network_files() {
 std::vector<GuestFile> resolver_files() {
   return {{"/etc/systemd/system/meros-resolv.path", resolv_path},
           {"/etc/systemd/system/meros-resolv.service", resolv_service},
+          {"/etc/systemd/system/meros-resolv-again.service", resolv_again},
+          {"/etc/systemd/system/meros-resolv-online.service", resolv_online},
+          {"/etc/systemd/system/ssh.service.d/meros.conf", ssh_online},
           {"/usr/local/lib/meros/write-resolv-conf", resolv_script, 0755}};
 }
 
@@ -179,7 +212,7 @@ std::vector<GuestFile> key_files(const RootfsSpec&, const MachineKeys& keys) {
 
 const std::vector<std::string>& enabled_units() {
   static const std::vector<std::string> units = {"systemd-networkd.service", "ssh.service", "meros-resolv.path",
-                                                 "meros-resolv.service"};
+                                                 "meros-resolv.service", "meros-resolv-online.service"};
   return units;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include "base/error.h"
@@ -17,6 +18,18 @@ void put_byte(std::string& message, unsigned value) { message += static_cast<cha
 void put_word(std::string& message, unsigned value) {
   put_byte(message, value >> 8);
   put_byte(message, value);
+}
+
+bool has_port_on(const NetworkSpec& spec, const std::string& machine, const std::string& bridge) {
+  return std::ranges::any_of(spec.ports,
+                             [&](const auto& port) { return port.machine == machine && port.bridge == bridge; });
+}
+
+// Whether a machine of `bridge` has a foot on `other` too. It may ask either of their servers for any name, and the
+// first one's "no such name" would be the last word.
+bool is_joined_to(const NetworkSpec& spec, const std::string& bridge, const std::string& other) {
+  return std::ranges::any_of(
+      spec.ports, [&](const auto& port) { return port.bridge == bridge && has_port_on(spec, port.machine, other); });
 }
 
 }  // namespace
@@ -54,6 +67,10 @@ std::string dnsmasq_config(const NetworkSpec& spec, const BridgeSpec& bridge, un
     line("dhcp-host={},{},{}", port.mac, port.address->to_string(), host);
     line("host-record={0},{0}.{1},{2}", host, domain, port.address->to_string());
   }
+  for (const auto& port : spec.ports)
+    if (port.address && port.bridge != bridge.name && !has_port_on(spec, port.machine, bridge.name) &&
+        is_joined_to(spec, bridge.name, port.bridge))
+      line("host-record={0},{0}.{1},{2}", host_name_of(port.machine), domain, port.address->to_string());
   return text;
 }
 

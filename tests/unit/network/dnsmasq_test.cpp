@@ -50,6 +50,16 @@ TEST(DnsmasqConfig, OfAnIsolatedBridgeInAUserNamespaceAsksNobody) {
   EXPECT_THAT(config, testing::Not(testing::HasSubstr("server=")));
 }
 
+TEST(DnsmasqConfig, KnowsTheMachinesBehindThoseOnTheBridge) {
+  auto spec = lab(Policy::host_access);
+  spec.ports.push_back({"Web_1", "t2", "br1", "02:00:00:00:00:03", parse_ipv4("10.0.3.22", ""), 0});
+  spec.ports.push_back({"far", "t3", "br2", "02:00:00:00:00:04", parse_ipv4("10.0.4.21", ""), 0});
+  EXPECT_THAT(dnsmasq_config(spec, spec.bridges[0], 1400, DnsmasqUser::nobody),
+              testing::EndsWith("dhcp-host=02:00:00:00:00:01,10.0.2.21,web-1\n"
+                                "host-record=web-1,web-1.my-lab,10.0.2.21\n"
+                                "host-record=other,other.my-lab,10.0.3.21\n"));
+}
+
 TEST(DnsQuestion, IsRecognisedInItsAnswer) {
   const std::string question = dns_question("web.lab", 0x1234);
   EXPECT_EQ(question, std::string("\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
