@@ -9,7 +9,7 @@ Usage: ./dist-conf.sh [--print] [GROUP…]
 Groups, which add up (default: --build --runtime):
   --build        what compiles meros
   --runtime      what meros runs: QEMU, the network's programs, image building
-  --recommended  machines of the other architecture, graphical applications, images that are not plain ext4
+  --recommended  machines of the other architecture, graphical applications, images that are not plain ext4, kernels
   --test         what scripts/test needs, with --build and --runtime
   --all          all of these
 
@@ -22,13 +22,15 @@ END
 
 # Debian's names. Recommended packages of these are left out; QEMU's firmware is among their dependencies.
 build='g++ cmake ninja-build pkg-config libcli11-dev nlohmann-json3-dev libfmt-dev libnl-route-3-dev libboost-dev
-  nettle-dev libcurl4-openssl-dev libyaml-cpp-dev libext2fs-dev comerr-dev'
+  nettle-dev libcurl4-openssl-dev libyaml-cpp-dev libext2fs-dev comerr-dev zlib1g-dev liblzma-dev liblz4-dev
+  libzstd-dev'
 runtime='qemu-utils nftables iproute2 dnsmasq-base passt mmdebstrap debian-archive-keyring uidmap openssh-client rsync
   e2fsprogs libcurl4 ca-certificates'
-recommended='waypipe fuse2fs qemu-user-static binfmt-support libguestfs0 libguestfs-xfs ubuntu-keyring'
+recommended='waypipe fuse2fs qemu-user-static binfmt-support libguestfs0 libguestfs-xfs ubuntu-keyring git make gcc flex
+  bison bc perl libelf-dev xz-utils'
 test='libgtest-dev libgmock-dev clang-14 clang-format-14 clang-tidy-14 ccache busybox-static cpio kmod shellcheck socat
   iputils-ping procps python3 fuse2fs fdisk qemu-system-arm qemu-user-static binfmt-support libguestfs0 libguestfs-xfs
-  libbenchmark-dev hyperfine openssh-server gnupg'
+  libbenchmark-dev hyperfine openssh-server gnupg git make flex bison bc perl libelf-dev linux-source'
 case $(uname -m) in
   aarch64) runtime="qemu-system-arm $runtime" recommended="qemu-system-x86 $recommended" ;;
   *) runtime="qemu-system-x86 $runtime" recommended="qemu-system-arm $recommended" ;;
@@ -36,7 +38,8 @@ esac
 
 # The same for those whose packages we do not install.
 fedora='gcc-c++ cmake ninja-build pkgconf-pkg-config cli11-devel json-devel fmt-devel libnl3-devel boost-devel
-  nettle-devel libcurl-devel yaml-cpp-devel e2fsprogs-static e2fsprogs-devel glibc-static libstdc++-static
+  nettle-devel libcurl-devel yaml-cpp-devel e2fsprogs-static e2fsprogs-devel zlib-static xz-static lz4-static
+  libzstd-static glibc-static libstdc++-static
   qemu-system-x86-core qemu-img nftables iproute dnsmasq passt mmdebstrap shadow-utils openssh-clients rsync e2fsprogs'
 arch='base-devel cmake ninja pkgconf cli11 nlohmann-json fmt libnl boost nettle curl yaml-cpp
   qemu-base nftables iproute2 dnsmasq passt mmdebstrap openssh rsync e2fsprogs'
@@ -85,7 +88,7 @@ say_what_to_install() {
         ;;
     esac
     echo 'A compiler as new as GCC 12 or Clang 14 and CMake 3.25 are needed, and static archives (.a) of libnl-3,'
-    echo 'libnl-route-3, nettle, libext2fs and yaml-cpp: where there is no package with them, build these libraries with'
+    echo 'libnl-route-3, nettle, libext2fs, yaml-cpp, zlib, liblzma, lz4 and zstd: where no package has them, build these with'
     echo '--enable-static (yaml-cpp: -DYAML_BUILD_SHARED_LIBS=OFF).'
   } >&2
   exit 1

@@ -34,3 +34,11 @@ find_path(CURL_INCLUDE_DIR curl/curl.h REQUIRED)
 add_library(meros_curl_headers INTERFACE)
 target_include_directories(meros_curl_headers SYSTEM INTERFACE ${CURL_INCLUDE_DIR})
 target_link_libraries(meros_curl_headers INTERFACE ${CMAKE_DL_LIBS})
+
+# What the kernel in a bzImage is compressed by.
+find_library(Z_STATIC NAMES libz.a REQUIRED)
+find_library(LZMA_STATIC NAMES liblzma.a REQUIRED)
+find_library(LZ4_STATIC NAMES liblz4.a REQUIRED)
+find_library(ZSTD_STATIC NAMES libzstd.a REQUIRED)
+add_library(meros_decompressors INTERFACE)
+target_link_libraries(meros_decompressors INTERFACE ${Z_STATIC} ${LZMA_STATIC} ${LZ4_STATIC} ${ZSTD_STATIC} Threads::Threads)

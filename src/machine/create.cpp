@@ -20,6 +20,7 @@
 #include "machine/new_volume.h"
 #include "machine/state.h"
 #include "machine/verb_lock.h"
+#include "machine/vmlinux.h"
 #include "machine/vmm_user.h"
 
 namespace fs = std::filesystem;
@@ -78,15 +79,6 @@ Templates find_templates(const Home& home, const CreateRequest& request) {
   return found;
 }
 
-std::string what_needs_qemu(const CreateRequest& request, const Templates& templates) {
-  if (request.firmware) return "firmware boot";
-  if (!request.cdroms.empty()) return "cdrom";
-  if (request.display) return "a display";
-  if (!request.qemu_args.empty()) return "qemu_args";
-  if (templates.rootfs && inspect_image(*templates.rootfs).format == vmm::DiskFormat::qcow2) return "qcow2 disks";
-  return {};
-}
-
 std::vector<DiskConfig> disks_in_place(const CreateRequest& request) {
   std::vector<DiskConfig> disks;
   for (const auto& given : request.disks) {
@@ -96,6 +88,17 @@ std::vector<DiskConfig> disks_in_place(const CreateRequest& request) {
     disks.push_back(std::move(disk));
   }
   return disks;
+}
+
+std::string what_needs_qemu(const CreateRequest& request, const Templates& templates) {
+  if (request.firmware) return "firmware boot";
+  if (!request.cdroms.empty()) return "cdrom";
+  if (request.display) return "a display";
+  if (!request.qemu_args.empty()) return "qemu_args";
+  if (templates.rootfs && inspect_image(*templates.rootfs).format == vmm::DiskFormat::qcow2) return "qcow2 disks";
+  for (const auto& disk : disks_in_place(request))
+    if (disk.format == vmm::DiskFormat::qcow2) return "qcow2 disks";
+  return {};
 }
 
 bool joins_default(const CreateRequest& request) {
@@ -172,8 +175,15 @@ void make_disks(const fs::path& directory, const CreateRequest& request, const T
   for (const auto& disk : request.new_disks) config.disks.push_back(make_data_disk(directory, disk));
 }
 
+void copy_kernel(const fs::path& from, const fs::path& to, const Config& config) {
+  if (vmm::driver_named(config.driver).capabilities().elf_kernel)
+    copy_elf_kernel(from, to);
+  else
+    clone_file(from, to, 0644);
+}
+
 void fill(const fs::path& directory, const CreateRequest& request, const Templates& templates, Config& config) {
-  if (templates.kernel) clone_file(*templates.kernel, directory / config.kernel, 0644);
+  if (templates.kernel) copy_kernel(*templates.kernel, directory / config.kernel, config);
   if (templates.initrd) clone_file(*templates.initrd, directory / *config.initrd, 0644);
   make_disks(directory, request, templates, config);
   const Fd volume = open_file(directory, O_RDONLY | O_DIRECTORY);
@@ -203,17 +213,22 @@ void keep_disks(const CreateRequest& request, const Config& former, Config& conf
 }
 
 // Under a hidden name first: a verb that is killed half way leaves the former kernel.
-void exchange_file(const fs::path& from, const fs::path& to) {
+template <typename Copy>
+void exchange_file(const fs::path& to, Copy copy_as) {
   fs::path fresh = to;
   fresh.replace_filename("." + to.filename().string() + ".new");
   fs::remove(fresh);
-  clone_file(from, fresh, 0644);
+  copy_as(fresh);
   fs::rename(fresh, to);
 }
 
 void exchange_boot_files(const Templates& templates, const Config& former, const Config& config) {
-  if (templates.kernel) exchange_file(*templates.kernel, config.volume / config.kernel);
-  if (templates.initrd) exchange_file(*templates.initrd, config.volume / *config.initrd);
+  if (templates.kernel)
+    exchange_file(config.volume / config.kernel,
+                  [&](const fs::path& fresh) { copy_kernel(*templates.kernel, fresh, config); });
+  if (templates.initrd)
+    exchange_file(config.volume / *config.initrd,
+                  [&](const fs::path& fresh) { clone_file(*templates.initrd, fresh, 0644); });
   if (former.initrd && !config.initrd) fs::remove(config.volume / *former.initrd);
 }
 

@@ -29,6 +29,7 @@ struct Capabilities {
   bool qcow2 = false;
   bool accel_tcg = false;  // runs without KVM
   bool extra_args = false;
+  bool elf_kernel = false;  // on x86_64 it loads a kernel as an ELF file only, and no bzImage
   std::vector<Arch> architectures;
 };
 

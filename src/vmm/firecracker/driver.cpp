@@ -17,6 +17,7 @@ class FirecrackerDriver : public Driver {
   Capabilities capabilities() const override {
     Capabilities capabilities;
     capabilities.architectures = {host_arch()};
+    capabilities.elf_kernel = true;
     return capabilities;
   }
 
