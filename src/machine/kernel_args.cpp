@@ -12,7 +12,7 @@ std::string kernel_command_line(const KernelArgs& args) {
   std::vector<std::string> words;
   words.push_back(args.read_only || seed ? "ro" : "rw");
   words.push_back(x86 || args.firecracker_devices ? "console=ttyS0" : "console=ttyAMA0");
-  if (args.firecracker_devices && x86) words.push_back("noapic");
+  if (seed && args.firecracker_devices && x86) words.push_back("noapic");
   if (x86 || args.firecracker_devices) words.push_back("reboot=k");
   words.push_back("panic=1");
   if (args.firecracker_devices) words.push_back("pci=off");

@@ -22,8 +22,7 @@ TEST(KernelArgs, AreReadWriteAsMeros) {
   KernelArgs args;
   args.firecracker_devices = true;
   args.root_disk = true;
-  EXPECT_EQ(kernel_command_line(args),
-            "rw console=ttyS0 noapic reboot=k panic=1 pci=off nomodules random.trust_cpu=on");
+  EXPECT_EQ(kernel_command_line(args), "rw console=ttyS0 reboot=k panic=1 pci=off nomodules random.trust_cpu=on");
 }
 
 TEST(KernelArgs, LetAnInitrdLoadModules) {
@@ -31,7 +30,7 @@ TEST(KernelArgs, LetAnInitrdLoadModules) {
   args.firecracker_devices = true;
   args.initrd = true;
   args.read_only = true;
-  EXPECT_EQ(kernel_command_line(args), "ro console=ttyS0 noapic reboot=k panic=1 pci=off random.trust_cpu=on");
+  EXPECT_EQ(kernel_command_line(args), "ro console=ttyS0 reboot=k panic=1 pci=off random.trust_cpu=on");
 }
 
 TEST(KernelArgs, NameTheRootWhereTheVmmDoesNot) {
