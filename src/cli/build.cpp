@@ -94,6 +94,13 @@ std::vector<image::BuildOutcome> use(Context& context, const Options& options, c
   return image::use_all(requests, options.use, options.build, context.reporter());
 }
 
+// Where that was left to us.
+void say_for_what(Context& context, const constellation::Machine& machine) {
+  if (machine.driver != "auto") return;
+  const auto driver = constellation::driver_of(machine);
+  context.detail(fmt::format("the image of {} is for {}: {}", machine.name, driver.name, driver.why));
+}
+
 int build(Context& context, Options& options) {
   const auto place = constellation::find_constellation(options.constellation);
   const auto manifest = constellation::load_manifest(place, context.reporter());
@@ -106,9 +113,11 @@ int build(Context& context, Options& options) {
   if (!options.size.empty())
     throw UsageError("--size is for an image that --use names", "a disk's size is in the manifest");
   std::vector<image::RootfsSpec> specs;
-  for (const auto* machine : chosen(manifest, options, context.reporter()))
+  for (const auto* machine : chosen(manifest, options, context.reporter())) {
+    say_for_what(context, *machine);
     specs.push_back(
         constellation::build_spec(manifest, *machine, place.directory, context.home().data_dir.parent_path()));
+  }
   return report(context, image::build_all(specs, options.build, context.reporter()));
 }
 

@@ -1,6 +1,7 @@
 #include "constellation/build_specs.h"
 
 #include "base/error.h"
+#include "vmm/driver.h"
 
 namespace fs = std::filesystem;
 
@@ -21,10 +22,15 @@ image::Distribution distribution_of(const Machine& machine) {
   throw InvalidError("machine '" + machine.name + "' has no distribution to build");
 }
 
-// The driver that will run it reads the format. `auto` becomes firecracker only where nothing asks for qcow2, which
-// QEMU reads and Firecracker does not; so QEMU's is what both can be made from.
-image::ImageFormat format_of(const Machine& machine) {
-  return machine.driver == "firecracker" ? image::ImageFormat::raw : image::ImageFormat::qcow2;
+// As machine::create will find it, where the machine is built first.
+std::string what_needs_qemu(const Machine& machine) {
+  if (machine.kernel.from == Kernel::From::firmware) return "firmware boot";
+  if (!machine.cdroms.empty()) return "cdrom";
+  if (machine.display) return "a display";
+  if (!machine.qemu_args.empty()) return "qemu_args";
+  for (const auto& disk : machine.disks)
+    if (!disk.is_root && disk.fs_type == FileSystem::qcow2) return "qcow2 disks";
+  return {};
 }
 
 std::vector<image::MountedDisk> mounted_disks(const Machine& machine) {
@@ -54,12 +60,17 @@ image::RootfsSpec spec_of(const Manifest& manifest, const Machine& machine, cons
     spec.includes.push_back(place / "includes.chroot");
     spec.hooks.push_back(place / "hooks");
   }
-  spec.format = format_of(machine);
+  const std::string driver = driver_of(machine).name;
+  spec.format = vmm::driver_named(driver).capabilities().qcow2 ? image::ImageFormat::qcow2 : image::ImageFormat::raw;
   spec.kernel = machine.kernel.from == Kernel::From::image;
   return spec;
 }
 
 }  // namespace
+
+machine::DriverName driver_of(const Machine& machine) {
+  return machine::choose_driver_name(machine.driver, machine.arch, what_needs_qemu(machine));
+}
 
 image::RootfsSpec build_spec(const Manifest& manifest, const Machine& machine, const fs::path& directory,
                              const fs::path& root) {

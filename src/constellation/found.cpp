@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "constellation/build_specs.h"
 #include "image/built.h"
 #include "machine/disks.h"
 #include "machine/vmm_user.h"
@@ -21,7 +22,7 @@ ImageFacts image_of(const fs::path& disks, const std::string& constellation, con
   const std::string stem = constellation + "-" + machine.name;
   ImageFacts facts;
   // What Firecracker reads comes first only where it is asked for: QEMU reads both.
-  const bool raw_first = machine.driver == "firecracker";
+  const bool raw_first = driver_of(machine).name == "firecracker";
   for (const auto* extension : {raw_first ? ".ext4" : ".qcow2", raw_first ? ".qcow2" : ".ext4"}) {
     facts.rootfs = existing(disks / (stem + extension));
     if (facts.rootfs) break;

@@ -198,7 +198,14 @@ class Build {
     const auto former = site_.former();
     write_built(options_.home.images_dir, built);
     if (former && former->stages.customised != hashes.customised) remove_superseded(former->stages.customised);
+    if (former && former->rootfs != built.rootfs) remove_other_format(*former);
     return {built, false, made_};
+  }
+
+  // An image that was for another driver, unless somebody else has written it since.
+  void remove_other_format(const Built& former) const {
+    const fs::path image = options_.home.images_dir / former.rootfs;
+    if (fs::exists(image) && machine::file_stamp(image) == former.stamp) fs::remove(image);
   }
 
   // Only this machine's image stood on it.

@@ -12,11 +12,6 @@ namespace fs = std::filesystem;
 namespace meros::machine {
 namespace {
 
-DriverChoice with(const std::string& name, vmm::Arch arch, const std::optional<std::string>& binary, std::string why) {
-  const vmm::Driver& driver = vmm::driver_named(name);
-  return {&driver, locate_binary(binary.value_or(driver.default_binary(arch))), std::move(why)};
-}
-
 // The program's own name tells the driver where only the program was given.
 std::string driver_of_binary(const std::string& binary) {
   return fs::path(binary).filename().string().find("qemu") != std::string::npos ? "qemu" : "firecracker";
@@ -43,16 +38,22 @@ vmm::Accel accel_of(const Config& config, const vmm::KvmStatus& kvm) {
   return vmm::resolve_accel(choice, config.arch, kvm);
 }
 
+DriverName choose_driver_name(const std::string& asked, vmm::Arch arch, const std::string& needs_qemu) {
+  if (asked != "auto") return {asked, "it was asked for"};
+  if (!needs_qemu.empty()) return {"qemu", "only QEMU can do " + needs_qemu};
+  if (arch != vmm::host_arch()) return {"qemu", "the guest is of another architecture than the host"};
+  const vmm::KvmStatus kvm = vmm::probe_kvm();
+  if (!kvm.usable()) return {"qemu", kvm.why};
+  if (!find_program("firecracker")) return {"qemu", "firecracker is not installed"};
+  return {"firecracker", "KVM is usable and firecracker is installed"};
+}
+
 DriverChoice choose_driver(const std::string& asked, vmm::Arch arch, const std::optional<std::string>& binary,
                            const std::string& needs_qemu) {
-  if (asked != "auto") return with(asked, arch, binary, "it was asked for");
-  if (binary) return with(driver_of_binary(*binary), arch, binary, "its program was named");
-  if (!needs_qemu.empty()) return with("qemu", arch, binary, "only QEMU can do " + needs_qemu);
-  if (arch != vmm::host_arch()) return with("qemu", arch, binary, "the guest is of another architecture than the host");
-  const vmm::KvmStatus kvm = vmm::probe_kvm();
-  if (!kvm.usable()) return with("qemu", arch, binary, kvm.why);
-  if (!find_program("firecracker")) return with("qemu", arch, binary, "firecracker is not installed");
-  return with("firecracker", arch, binary, "KVM is usable and firecracker is installed");
+  const DriverName choice = asked == "auto" && binary ? DriverName{driver_of_binary(*binary), "its program was named"}
+                                                      : choose_driver_name(asked, arch, needs_qemu);
+  const vmm::Driver& driver = vmm::driver_named(choice.name);
+  return {&driver, locate_binary(binary.value_or(driver.default_binary(arch))), choice.why};
 }
 
 }  // namespace meros::machine

@@ -20,6 +20,13 @@ struct DriverChoice {
 DriverChoice choose_driver(const std::string& asked, vmm::Arch arch, const std::optional<std::string>& binary,
                            const std::string& needs_qemu);
 
+// The same for one that has no program named, where its program need not be there: what its images are made for.
+struct DriverName {
+  std::string name;
+  std::string why;
+};
+DriverName choose_driver_name(const std::string& asked, vmm::Arch arch, const std::string& needs_qemu);
+
 // The acceleration of a machine's next run: what was asked for; `auto` is KVM where its driver knows nothing else (an
 // explicit driver is obeyed), else what vmm/host.h resolves.
 vmm::Accel accel_of(const Config& config, const vmm::KvmStatus& kvm);
