@@ -5,7 +5,7 @@ _meros() {
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--data-dir|-w|--workdir|--to|--driver|--keyring|--kernel|--initrd|--rootfs|--disk|--identity|--host-key|-o|--output|--kernel-sha256|--rootfs-sha256|--use|--escape|-n|--tail|--mac|--netmask|-j|--jobs|--cpus|--tap|-e|--env|--restart|--firecracker-bin|--qemu-bin|--timeout|--lock-timeout|--size|--memory|--for|--since|--mirror|--kernel-url|--rootfs-url|-u|--user|--recreate) ((i++)) ;;
+      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--data-dir|-w|--workdir|--to|--source|--driver|--keyring|--fragment|--kernel|--initrd|--rootfs|--disk|--identity|--host-key|-o|--output|--kernel-sha256|--rootfs-sha256|--use|--escape|-n|--tail|--mac|--netmask|-j|--jobs|--cpus|--tap|-e|--env|--restart|--firecracker-bin|--qemu-bin|--timeout|--lock-timeout|--size|--memory|--for|--since|--mirror|--kernel-url|--rootfs-url|-u|--user|--recreate|--config) ((i++)) ;;
       -*) ;;
       *) verb=${COMP_WORDS[i]}; break ;;
     esac
@@ -17,8 +17,9 @@ _meros() {
     --append) :; return ;;
     --bridge) COMPREPLY=($(compgen -W "$(cd /sys/class/net && ls -d */bridge 2>/dev/null | sed 's,/bridge$,,')" -- "$cur")); return ;;
     --data-dir|-w|--workdir|--to) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    --source) :; return ;;
     --driver) COMPREPLY=($(compgen -W 'auto firecracker qemu' -- "$cur")); return ;;
-    --keyring|--kernel|--initrd|--rootfs|--disk|--identity|--host-key) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --keyring|--fragment|--kernel|--initrd|--rootfs|--disk|--identity|--host-key) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
     -o|--output) COMPREPLY=($(compgen -W 'table json yaml' -- "$cur")); return ;;
     --kernel-sha256|--rootfs-sha256) :; return ;;
     --use) :; return ;;
@@ -38,6 +39,7 @@ _meros() {
     --mirror|--kernel-url|--rootfs-url) :; return ;;
     -u|--user) :; return ;;
     --recreate) :; return ;;
+    --config) :; return ;;
   esac
   case $verb in
     image) seconds='fetch ls rm prune' ;;
@@ -48,7 +50,7 @@ _meros() {
   fi
   case $verb in
     '')
-      if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W 'new validate build plan init up shutdown down enable disable enter create start stop restart pause resume delete rm ps list info logs events console connect exec push pull cp ssh-config wait supervise gc image schema doctor completion version' -- "$cur")); return; fi
+      if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W 'new validate build kernel-build plan init up shutdown down enable disable enter create start stop restart pause resume delete rm ps list info logs events console connect exec push pull cp ssh-config wait supervise gc image schema doctor completion version' -- "$cur")); return; fi
       ;;
     'new')
       options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
@@ -61,6 +63,9 @@ _meros() {
     'build')
       options='-h --help --rootfs-only --rootfs-img --use --size --no-cache --pull --locked --mirror --keyring -j --jobs -o --output --data-dir -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    'kernel-build')
+      options='-h --help --source --config --fragment --arch -j --jobs -o --output --data-dir -y --yes -v --verbose --debug'
       ;;
     'plan')
       options='-h --help --recreate --exit-code -o --output --data-dir -y --yes -v --verbose --debug'

@@ -60,6 +60,7 @@ Action declare_image_ls(CLI::App& app, Context& context);
 Action declare_image_prune(CLI::App& app, Context& context);
 Action declare_image_rm(CLI::App& app, Context& context);
 Action declare_info(CLI::App& app, Context& context);
+Action declare_kernel_build(CLI::App& app, Context& context);
 Action declare_logs(CLI::App& app, Context& context);
 Action declare_new(CLI::App& app, Context& context);
 Action declare_pause(CLI::App& app, Context& context);

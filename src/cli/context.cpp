@@ -36,7 +36,13 @@ const machine::Home& Context::home() {
   return *home_;
 }
 
-Reporter& Context::reporter() {
+Reporter& Context::reporter() { return own_reporter(); }
+
+void Context::show_steps(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total) {
+  own_reporter().steps(what, done, total);
+}
+
+StderrReporter& Context::own_reporter() {
   using Times = StderrReporter::Times;
   if (!reporter_)
     reporter_ =

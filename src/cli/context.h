@@ -13,6 +13,8 @@
 
 namespace meros::cli {
 
+class StderrReporter;
+
 // The options that work with every verb, before or after it.
 struct GlobalOptions {
   bool verbose = false;
@@ -48,6 +50,8 @@ class Context {
   Output& out() { return out_; }
   // Everything else, to stderr. Safe to use from several threads.
   Reporter& reporter();
+  // How far long work is that is not counted in bytes (cli/reporter.h).
+  void show_steps(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total);
   // A note for those who asked for more with -v or --debug.
   void detail(const std::string& text);
   // "meros: <message>" and "hint: <hint>" on stderr.
@@ -63,7 +67,8 @@ class Context {
   machine::Face face_;
   Output out_;
   Output err_;
-  std::unique_ptr<Reporter> reporter_;
+  StderrReporter& own_reporter();
+  std::unique_ptr<StderrReporter> reporter_;
   std::optional<machine::Home> home_;
 };
 

@@ -13,15 +13,26 @@ constexpr std::size_t longest_name = 24;
 constexpr std::size_t bar_width = 24;
 constexpr std::string_view clear_line = "\r\x1b[K";
 
+std::string name_of(std::string_view what) { return printable(what.substr(0, longest_name)); }
+
+// "[#####     ]  50%"
+std::string bar(std::uint64_t done, std::uint64_t total) {
+  const double part = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
+  const auto filled = static_cast<std::size_t>(part * bar_width);
+  return fmt::format("[{}{}] {:3}%", std::string(filled, '#'), std::string(bar_width - filled, ' '),
+                     static_cast<int>(part * 100));
+}
+
 }  // namespace
 
 std::string progress_line(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total) {
-  std::string name = printable(what.substr(0, longest_name));
-  if (!total || *total == 0) return fmt::format("{}  {}", name, format_bytes(done));
-  const double part = std::min(1.0, static_cast<double>(done) / static_cast<double>(*total));
-  const auto filled = static_cast<std::size_t>(part * bar_width);
-  return fmt::format("{}  [{}{}] {:3}%  {} of {}", name, std::string(filled, '#'), std::string(bar_width - filled, ' '),
-                     static_cast<int>(part * 100), format_bytes(done), format_bytes(*total));
+  if (!total || *total == 0) return fmt::format("{}  {}", name_of(what), format_bytes(done));
+  return fmt::format("{}  {}  {} of {}", name_of(what), bar(done, *total), format_bytes(done), format_bytes(*total));
+}
+
+std::string steps_line(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total) {
+  if (!total || *total == 0) return fmt::format("{}  {} steps", name_of(what), done);
+  return fmt::format("{}  {}  {} of {} steps", name_of(what), bar(done, *total), done, *total);
 }
 
 void StderrReporter::note(std::string_view text) { say(fmt::format("{}: {}\n", program_, printable_lines(text))); }
@@ -40,15 +51,24 @@ void StderrReporter::say(const std::string& line) {
 }
 
 void StderrReporter::progress(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total) {
+  draw(Unit::bytes, what, done, total);
+}
+
+void StderrReporter::steps(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total) {
+  draw(Unit::steps, what, done, total);
+}
+
+void StderrReporter::draw(Unit unit, std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total) {
   const std::lock_guard guard(mutex_);
   const auto now = clock::now();
   const bool finished = total && done >= *total;
-  const auto pause = err_.is_terminal() ? std::chrono::milliseconds(100) : std::chrono::milliseconds(5000);
+  // Steps take minutes: a log is not to be full of them.
+  const auto pause = std::chrono::milliseconds(err_.is_terminal() ? 100 : unit == Unit::bytes ? 5'000 : 30'000);
   const bool fresh = work_ != what;
   if (!fresh && !finished && now - drawn_ < pause) return;
   work_ = what;
   drawn_ = now;
-  const std::string line = progress_line(what, done, total);
+  const std::string line = unit == Unit::bytes ? progress_line(what, done, total) : steps_line(what, done, total);
   if (!err_.is_terminal()) {
     err_.write(fmt::format("{}: {}\n", program_, line));
     return;

@@ -23,10 +23,14 @@ class StderrReporter : public Reporter {
   void warn(std::string_view text) override;
   // Draws at most ten times a second on a terminal, every five seconds elsewhere, and at the end.
   void progress(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total) override;
+  // The same where the units are no bytes: elsewhere every thirty seconds.
+  void steps(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total);
 
  private:
   using clock = std::chrono::steady_clock;
   void say(const std::string& line);  // takes a bar that is drawn off the screen first
+  enum class Unit { bytes, steps };
+  void draw(Unit unit, std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total);
 
   Output& err_;
   std::string program_;
@@ -40,5 +44,7 @@ class StderrReporter : public Reporter {
 
 // "<what>  [#####     ] 50%  1.0 GiB of 2.0 GiB": at most 79 columns. Units are bytes.
 std::string progress_line(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total);
+// "<what>  [#####     ] 50%  100 of 200 steps"
+std::string steps_line(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total);
 
 }  // namespace meros::cli

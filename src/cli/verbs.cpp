@@ -10,6 +10,7 @@ constexpr std::array verbs = {
     Verb{"new", "", "write a constellation to start from", Faces::meros, declare_new},
     Verb{"validate", "", "check the manifest of a constellation", Faces::meros, declare_validate},
     Verb{"build", "", "build the images of a constellation", Faces::meros, declare_build},
+    Verb{"kernel-build", "", "build a Linux kernel for machines", Faces::meros, declare_kernel_build},
     Verb{"plan", "", "show what init would do", Faces::meros, declare_plan},
     Verb{"init", "up", "bring a constellation to what its manifest says", Faces::meros, declare_init},
     Verb{"shutdown", "down", "stop a constellation and remove its network", Faces::meros, declare_shutdown},

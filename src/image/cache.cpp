@@ -21,7 +21,9 @@ namespace {
 // Of 64 digits: enough to tell every build apart, and short enough to be read.
 constexpr std::size_t digits_in_names = 32;
 constexpr std::string_view unfinished_prefix = ".new-";
-constexpr std::array<std::string_view, 5> stages = {"base", "packages", "kernel", "customised", "lists"};
+// The last two are a kernel's (image/kernel_build.h).
+constexpr std::array<std::string_view, 7> stages = {"base",  "packages", "kernel", "customised",
+                                                    "lists", "source",   "objects"};
 
 // Whether it was got. Open file description locks (fcntl(2)): threads of one process exclude each other, too.
 bool set_lock(const Fd& file, Hold hold, int command) {

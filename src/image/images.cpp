@@ -63,6 +63,20 @@ void remove_files(const fs::path& images_dir, const Built& built) {
   if (built.initrd) fs::remove(images_dir / *built.initrd);
 }
 
+// A kernel's sources and objects are files of the caller's own: no namespace is needed to remove them.
+bool is_plain_tree(const fs::path& tree) {
+  std::string name = tree.filename();
+  if (name.starts_with(".new-")) name = name.substr(5);
+  return name.starts_with("source-") || name.starts_with("objects-");
+}
+
+void remove_trees(std::vector<fs::path> trees) {
+  const auto plain = std::ranges::stable_partition(trees, [](const auto& tree) { return !is_plain_tree(tree); });
+  for (const auto& tree : plain) fs::remove_all(tree);
+  trees.erase(plain.begin(), plain.end());
+  if (!trees.empty()) Workshop().remove(trees);
+}
+
 // The lock's name of an entry; one that is unfinished has that of the finished.
 std::string lock_name(const CacheEntry& entry) {
   constexpr std::string_view prefix = ".new-";
@@ -145,7 +159,7 @@ void remove_image(const machine::Home& home, const std::string& name, Reporter& 
   const Cache cache(cache_of(home));
   const auto alone = cache.try_hold(lock_name(*found), Hold::make);
   if (!alone) throw BusyError(fmt::format("'{}' is used by a build", name));
-  Workshop().remove({found->path});
+  remove_trees({found->path});
 }
 
 std::vector<std::string> prune(const machine::Home& home, Prune what) {
@@ -165,7 +179,7 @@ std::vector<std::string> prune(const machine::Home& home, Prune what) {
     trees.push_back(entry.path);
     removed.push_back(entry.name);
   }
-  if (!trees.empty()) Workshop().remove(trees);
+  remove_trees(std::move(trees));
   if (const std::size_t files = prune_archives(cache); files > 0)
     removed.push_back(fmt::format("{} files of packages", files));
   return removed;

@@ -199,6 +199,8 @@ DiskConfig make_data_disk(const fs::path& volume, const NewDisk& disk) {
 bool kernel_has_virtio_mmio_cmdline(const fs::path& kernel) {
   if (const auto text = read_file_if_exists(kernel.string() + ".json", 1 << 20)) {
     const Json json = parse_json(*text, kernel.string() + ".json");
+    const auto bytes = get_or<std::uint64_t>(json, "bytes", fs::file_size(kernel));
+    if (bytes != fs::file_size(kernel)) return false;  // it tells of another kernel
     return get_or<bool>(get_or<Json>(json, "capabilities", Json::object()), "virtio_mmio_cmdline", false);
   }
   return elf_contains(kernel, "virtio-mmio-cmdline");

@@ -47,8 +47,9 @@ DiskConfig make_data_disk(const std::filesystem::path& volume, const NewDisk& di
 DiskConfig former_data_disk(const NewDisk& disk);
 
 // A kernel that finds virtio-mmio devices on its command line (CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES): by the JSON file
-// beside it ("<kernel>.json", "capabilities": {"virtio_mmio_cmdline": true}), or, in an uncompressed ELF, by the name
-// of the kernel's own device for them, "virtio-mmio-cmdline" (drivers/virtio/virtio_mmio.c).
+// beside it ("<kernel>.json", "capabilities": {"virtio_mmio_cmdline": true}; "bytes" must be the kernel's), or, in an
+// uncompressed ELF, by the name of the kernel's own device for them, "virtio-mmio-cmdline"
+// (drivers/virtio/virtio_mmio.c).
 bool kernel_has_virtio_mmio_cmdline(const std::filesystem::path& kernel);
 
 }  // namespace meros::machine
