@@ -21,7 +21,8 @@ void write(const fs::path& file, std::string_view content) {
 
 bool works(const World& world, std::string_view check) {
   const Output doctor = run(world.meros({"doctor", "-o", "json"}));
-  for (const Json& each : parse_json(doctor.out, "doctor").at("checks"))
+  const Json document = parse_json(doctor.out, "doctor");
+  for (const Json& each : document.at("checks"))
     if (each.at("id") == check) return each.at("status") == "ok";
   return false;
 }
