@@ -108,7 +108,9 @@ class KernelBuild {
   }
 
   KernelBuildResult result() {
-    require_tools(tools_for(make_, source_.kind), host_has);
+    auto tools = tools_for(make_, source_.kind);
+    for (auto& tool : tools_for(asked_.options)) tools.push_back(std::move(tool));
+    require_tools(tools, host_has);
     compiler_ = compiler_of(make_);
     cache_.emplace(options_.home.data_dir / "cache");
     const Held mine = cache_->hold("kernel-build", Hold::make, reporter_);

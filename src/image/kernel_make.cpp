@@ -79,6 +79,6 @@ bool is_build_step(std::string_view line) {
          std::ranges::all_of(word, [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; });
 }
 
-std::uint64_t expected_steps(std::size_t options) { return 400 + options * 2; }
+std::uint64_t expected_steps(std::size_t options) { return 600 + options * 2; }
 
 }  // namespace meros::image

@@ -209,6 +209,7 @@ CONFIG_USB_HID=y
 // QEMU's microvm and q35, and Firecracker.
 constexpr std::string_view x86_64_machine = R"(
 CONFIG_64BIT=y
+CONFIG_KERNEL_ZSTD=y
 CONFIG_HYPERVISOR_GUEST=y
 CONFIG_PARAVIRT=y
 CONFIG_KVM_GUEST=y

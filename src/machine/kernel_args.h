@@ -23,10 +23,10 @@ struct KernelArgs {
 
 // As mergenc, to the byte:
 //   ro console=ttyS0 noapic reboot=k panic=1 pci=off nomodules random.trust_cpu=on ip=<guest>::<gw>:<mask>::eth0:off
-// As meros: `rw` unless read-only, `nomodules` only without an initrd, `pci=off` only where there is none, `root=` where
-// the VMM adds none or it is not the whole first disk. `append` comes last, so that it wins. Never `noapic`:
-// Firecracker's ACPI tables (since 1.8) are those of a machine without the old interrupt controller (HW_REDUCED_ACPI), so
-// that a kernel with ACPI, as the distributions' are, would have no interrupts at all.
+// As meros: `rw` unless read-only, `nomodules` only without an initrd, `pci=off` only where there is none, `root=`
+// where the VMM adds none or it is not the whole first disk. `append` comes last, so that it wins. Never `noapic`:
+// Firecracker's ACPI tables (since 1.8) are those of a machine without the old interrupt controller (HW_REDUCED_ACPI),
+// so that a kernel with ACPI, as the distributions' are, would have no interrupts at all.
 std::string kernel_command_line(const KernelArgs& args);
 
 }  // namespace meros::machine

@@ -70,7 +70,7 @@ virtual_machines:
 
 std::optional<std::string> lacking_here() {
   if (auto why = lacking({Need::root, Need::mount, Need::namespaces, Need::qemu})) return why;
-  for (const char* program : {"make", "gcc", "flex", "bison", "bc", "perl", "mmdebstrap", "mke2fs", "qemu-img"})
+  for (const char* program : {"make", "gcc", "flex", "bison", "bc", "perl", "zstd", "mmdebstrap", "mke2fs", "qemu-img"})
     if (!find_program(program)) return std::string("needs ") + program;
   if (!linux_source()) return "needs a kernel's sources (package linux-source)";
   return std::nullopt;

@@ -14,7 +14,7 @@ class BuiltKernel : public EachVmm {
   void SetUp() override {
     EachVmm::SetUp();
     if (IsSkipped()) return;
-    for (const char* program : {"make", "gcc", "flex", "bison", "bc", "perl"})
+    for (const char* program : {"make", "gcc", "flex", "bison", "bc", "perl", "zstd"})
       if (!find_program(program)) GTEST_SKIP() << "needs " << program;
     if (!fs::exists("/usr/include/libelf.h")) GTEST_SKIP() << "needs libelf.h (package libelf-dev)";
   }

@@ -28,7 +28,7 @@ class KernelBuild : public testing::Test {
                           "CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES=y\n");
   }
   void SetUp() override {
-    for (const char* program : {"make", "gcc", "flex", "bison", "bc", "perl"})
+    for (const char* program : {"make", "gcc", "flex", "bison", "bc", "perl", "zstd"})
       if (!find_program(program)) GTEST_SKIP() << "needs " << program;
     if (!fs::exists("/usr/include/libelf.h")) GTEST_SKIP() << "needs libelf.h (package libelf-dev)";
   }
