@@ -293,7 +293,9 @@ void edit_by_appliance(const WorkDisk& disk, const fs::path& cache, const EditRo
   if (const auto why = why_no_appliance())
     throw HostError("this image needs libguestfs: " + why->message(), why->hint());
   const Machine machine(disk, cache);
+  log_line("libguestfs has started");
   const FileSystem root = find_root(machine);
+  log_line(fmt::format("the root is on {} ({})", root.device, root.kind));
   if (disk.has_grown) machine.grow(root);
   machine.mount_root(root, disk.has_grown);
   Lower lower(machine, disk.work);
@@ -306,7 +308,9 @@ void edit_by_appliance(const WorkDisk& disk, const fs::path& cache, const EditRo
     removed = take_removals(overlay.upper(), lower.path());
   }
   lower.finish();
+  log_line("the changes go back");
   put_back(machine, removed, layer / "upper", disk.work / "changes.tar");
+  log_line("libguestfs writes all of it");
   machine.finish();
 }
 
