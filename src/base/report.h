@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace meros {
@@ -16,6 +17,11 @@ class Reporter {
   virtual void warn(std::string_view text) = 0;
   // Long work: `done` of `total` units (unknown total: nothing). Called often; the printer decides how much to show.
   virtual void progress(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total) = 0;
+  // What one of several works that go on at once is at now ("lab/web", "kernel"): it replaces what was said of that work
+  // before; an empty text when it has ended. From any thread.
+  virtual void stage(std::string_view work, std::string_view text) {
+    if (!text.empty()) note(std::string(work) + ": " + std::string(text));
+  }
 };
 
 // Says nothing: for tests and for callers that do not care.
@@ -24,6 +30,7 @@ class SilentReporter : public Reporter {
   void note(std::string_view) override {}
   void warn(std::string_view) override {}
   void progress(std::string_view, std::uint64_t, std::optional<std::uint64_t>) override {}
+  void stage(std::string_view, std::string_view) override {}
 };
 
 }  // namespace meros

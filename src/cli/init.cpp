@@ -48,6 +48,20 @@ void require_consent(Context& context, const constellation::Plan& plan) {
   if (!context.confirm("Go on?")) throw Error("nothing was done");
 }
 
+// What init does beside is printed in between: a build's stages are lines, and none that is drawn again.
+class LineReporter : public Reporter {
+ public:
+  explicit LineReporter(Reporter& all) : all_(all) {}
+  void note(std::string_view text) override { all_.note(text); }
+  void warn(std::string_view text) override { all_.warn(text); }
+  void progress(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total) override {
+    all_.progress(what, done, total);
+  }
+
+ private:
+  Reporter& all_;
+};
+
 // The images that are missing, built together: machines share stages. Who asks for one first builds them all.
 class MissingImages {
  public:
@@ -69,7 +83,8 @@ class MissingImages {
     image::BuildOptions options;
     options.home = context_.home();
     options.lock_file = now_.loaded.place.directory / "meros.lock";
-    outcomes_ = image::build_all(specs, options, context_.reporter());
+    LineReporter lines(context_.reporter());
+    outcomes_ = image::build_all(specs, options, lines);
   }
 
   Context& context_;

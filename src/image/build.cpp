@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 
@@ -16,6 +17,7 @@
 #include "image/ssh_keys.h"
 #include "image/stage.h"
 #include "image/stages.h"
+#include "image/titled_reporter.h"
 #include "machine/disks.h"
 
 namespace fs = std::filesystem;
@@ -39,15 +41,25 @@ fs::path mount_point_of(fs::path path) {
   return path;
 }
 
-// The tools each say it in their log, which is in the message.
-void explain_full_disk(Error& error, const fs::path& data_dir) {
+// The tools each say it in their log, which is in the message; so does a hook that filled the memory it has as /tmp.
+// What the build had taken is free again by now.
+bool is_full(const Error& error, const fs::path& data_dir) {
+  constexpr std::uint64_t a_build_takes = std::uint64_t{2} << 30;
   const auto& text = error.message();
   if (text.find("No space left on device") == std::string::npos &&
       text.find("have enough free space") == std::string::npos)
-    return;
-  error.add_context(fmt::format("the file system at '{}' is full", mount_point_of(data_dir).string()));
-  throw Error(error.message(),
-              "make room there ('meros image prune' removes what no image stands on), or name another --data-dir");
+    return false;
+  struct statvfs info {};
+  return ::statvfs(data_dir.c_str(), &info) == 0 && std::uint64_t{info.f_bavail} * info.f_frsize < a_build_takes;
+}
+
+Error full_disk(const Error& error, const fs::path& data_dir) {
+  return Error(
+      fmt::format("the file system at '{}' is full: {}", mount_point_of(data_dir).string(), error.message()),
+      fmt::format(
+          "make room there ('meros image prune' removes what no image stands on), or name another --data-dir{}{}",
+          error.hint().empty() ? "" : "; ", error.hint()),
+      error.exit_code());
 }
 
 // One machine's build.
@@ -57,9 +69,9 @@ class Build {
       : spec_(with_options(spec, run.options())),
         options_(run.options()),
         run_(run),
-        reporter_(reporter),
-        site_(options_.home, spec_.constellation, spec_.machine, reporter),
-        choice_(spec_, spec.mirrors, run, site_, reporter) {}
+        reporter_(spec_.constellation + "/" + spec_.machine, reporter),
+        site_(options_.home, spec_.constellation, spec_.machine, reporter_),
+        choice_(spec_, spec.mirrors, run, site_, reporter_) {}
 
   BuildResult result() {
     const Held mine = site_.cache().hold(image_lock(spec_.constellation, spec_.machine), Hold::make, reporter_);
@@ -69,8 +81,8 @@ class Build {
     try {
       return make();
     } catch (Error& e) {
-      explain_full_disk(e, options_.home.data_dir);
       e.add_context(site_.title());
+      if (is_full(e, options_.home.data_dir)) throw full_disk(e, options_.home.data_dir);
       throw;
     }
   }
@@ -231,7 +243,7 @@ class Build {
   RootfsSpec spec_;
   const BuildOptions& options_;
   Run& run_;
-  Reporter& reporter_;
+  TitledReporter reporter_;
   Site site_;
   PackageChoice choice_;
   MachineKeys keys_;

@@ -59,15 +59,18 @@ void Site::open() {
 
 Json Site::run(const std::string& stage, const Json& inputs, std::vector<fs::path> unfinished,
                std::vector<fs::path> results) const {
-  reporter_.note(fmt::format("{}: {}", title_, stage));
+  reporter_.stage(title_, stage);
   try {
     return workshop_->run({stage, inputs, std::move(unfinished), std::move(results), log_});
-  } catch (HostError&) {
-    throw;
+  } catch (HostError& e) {
+    throw HostError(e.message(), with_log(e.hint()));
   } catch (Error& e) {
-    throw Error(fmt::format("{}: {}\n{}", stage, e.message(), log_end()),
-                e.hint().empty() ? fmt::format("the whole log is '{}'", log_path_.string()) : e.hint(), e.exit_code());
+    throw Error(fmt::format("{}: {}\n{}", stage, e.message(), log_end()), with_log(e.hint()), e.exit_code());
   }
+}
+
+std::string Site::with_log(const std::string& hint) const {
+  return fmt::format("{}{}the whole log is '{}'", hint, hint.empty() ? "" : "; ", log_path_.string());
 }
 
 std::string Site::log_end() const {

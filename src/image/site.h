@@ -39,6 +39,7 @@ class Site {
 
  private:
   std::string log_end() const;
+  std::string with_log(const std::string& hint) const;
   std::filesystem::path images_dir_;
   std::string constellation_;
   std::string machine_;

@@ -224,11 +224,12 @@ TEST_F(Build, IsTheSameForAnOrdinaryUserWithAClosedHome) {
   write_constellation(closed);
   fs::create_directories(closed.data_dir());
   fs::copy(data() / "ssh_keys", closed.data_dir() / "ssh_keys");
+  fs::copy(home().path() / "lab/meros.lock", closed.path() / "lab/meros.lock");
   const uid_t uid = ordinary_user().uid;
   for (const auto& entry : fs::recursive_directory_iterator(closed.path()))
     ASSERT_EQ(::lchown(entry.path().c_str(), uid, uid), 0);
   fs::permissions(closed.path(), fs::perms(0700));
-  const Result result = finish(closed.meros_command(build_arguments({"--no-cache"})));
+  const Result result = finish(closed.meros_command(build_arguments({"--no-cache", "--locked"})));
   ASSERT_TRUE(succeeds(result));
   for (const char* name : {"lab-web.qcow2", "lab-web.kernel", "lab-web.initrd", "lab-db.qcow2"})
     EXPECT_EQ(sha256_of(closed.data_dir() / "disks" / name), sha256_of(disk(name))) << name;
