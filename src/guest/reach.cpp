@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 #include "base/deadline.h"
 #include "base/error.h"
@@ -27,6 +28,9 @@ using machine::MachineId;
 std::string try_the_console(const MachineId& id) {
   return fmt::format("if it runs no SSH server, use its console: meros console {}", id.to_string());
 }
+
+// By its words, for a holder passes errors on as text.
+bool is_refusal(const Error& error) { return error.message().ends_with(std::generic_category().message(ECONNREFUSED)); }
 
 Config config_of_running(const Home& home, const MachineId& id) {
   auto status = machine::status_of(home, id);
@@ -91,6 +95,10 @@ Fd dial(const Home& home, const MachineId& id, std::uint16_t port, std::chrono::
     if (config.network_name.empty()) return connect_directly(address, port, timeout);
     return find_holder(home, config.network_name).dial(address, port, timeout);
   } catch (Error& e) {
+    if (port == ssh_port && is_refusal(e)) {
+      e.add_context("no SSH server answers");
+      e.suggest(fmt::format("use its console: meros console {}", id.to_string()));
+    }
     e.add_context(fmt::format("machine '{}'", id.to_string()));
     e.suggest(try_the_console(id));
     throw;

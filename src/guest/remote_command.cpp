@@ -39,10 +39,10 @@ std::string remote_command_line(const RemoteCommand& command) {
 
 std::string remote_signal_line(const std::string& tag, const std::string& signal) {
   // sshd makes each command the leader of a process group of its own.
+  // One look at all of them, for a process each takes seconds in a guest that is emulated.
   const std::string script =
-      "for d in /proc/[0-9]*; do tr '\\0' '\\n' <\"$d/cmdline\" 2>/dev/null | grep -qx \"meros-exec-$1\" && kill -s "
-      "\"$2\" "
-      "-- \"-${d#/proc/}\"; done; :";
+      "for f in $(grep -lsF \"meros-exec-$1\" /proc/[0-9]*/cmdline); do f=${f%/cmdline}; kill -s \"$2\" -- "
+      "\"-${f#/proc/}\" 2>/dev/null; done; :";
   // The name is put together here, so that this very command does not find itself.
   return "exec " + shell_words({"sh", "-c", script, "sh", tag, signal});
 }

@@ -25,6 +25,18 @@ std::string local_path(const std::string& path) {
              : "./" + path;
 }
 
+// rsync there expands wildcards in what it is to send, and takes backslashes for escapes only in names that have some.
+std::string without_wildcards(const std::string& path) {
+  constexpr std::string_view wildcards = "*?[";
+  if (path.find_first_of(wildcards) == std::string::npos) return path;
+  std::string escaped;
+  for (const char c : path) {
+    if (c == '\\' || wildcards.find(c) != std::string_view::npos) escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
+}
+
 std::string remote_path(const SshTarget& target, const std::string& path) {
   const bool plain = path.empty() || path.starts_with('/');
   return target.name + ":" + (plain ? path : "./" + path);
@@ -55,7 +67,7 @@ std::vector<std::string> rsync_argv(const SshTarget& target, const Transfer& tra
   if (transfer.progress) argv.emplace_back("--info=progress2");
   argv.insert(argv.end(), {"-e", ssh_for_rsync(target), "--"});
   for (const auto& source : transfer.sources)
-    argv.push_back(from_guest ? remote_path(target, source) : local_path(source));
+    argv.push_back(from_guest ? remote_path(target, without_wildcards(source)) : local_path(source));
   argv.push_back(from_guest ? local_path(transfer.destination) : remote_path(target, transfer.destination));
   return argv;
 }

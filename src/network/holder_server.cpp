@@ -89,7 +89,7 @@ Fd dialling_socket(const NetworkNamespace& network, Ipv4 address, std::uint16_t 
     target.sin_addr.s_addr = htonl(address.value);
     target.sin_port = htons(port);
     if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&target), sizeof target) != 0 && errno != EINPROGRESS)
-      throw HostError(SystemError(fmt::format("cannot reach {}:{}", address.to_string(), port), errno).message());
+      throw Error(SystemError(fmt::format("cannot reach {}:{}", address.to_string(), port), errno).message());
     return socket;
   });
 }
@@ -293,7 +293,7 @@ void HolderServer::settle_dials() {
       set_blocking(dial.socket);
       send(*dial.from, {}, {dial.socket.get()});
     } else if (dial.error != 0) {
-      refuse(*dial.from, HostError(SystemError("cannot reach " + dial.target, dial.error).message()));
+      refuse(*dial.from, SystemError("cannot reach " + dial.target, dial.error));
     } else if (dial.deadline.passed()) {
       dial.error = ETIMEDOUT;
       refuse(*dial.from, TimeoutError("cannot reach " + dial.target + " in time"));

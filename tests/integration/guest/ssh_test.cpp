@@ -58,8 +58,9 @@ TEST_F(Exec, SaysWhyThereIsNoWayIn) {
                          "it is not known who can log in to 'web'\nhint: name the user with --user"));
   EXPECT_TRUE(fails_with(in_guest("exec", {"--", "true"}), ExitCode::failed, "the host key of 'web' is not known"));
   const Result refused = in_guest("exec", {"--host-key", host_key().string() + ".pub", "--", "true"});
-  EXPECT_TRUE(fails_with(refused, ExitCode::failed, "machine 'web': cannot reach 10.99.0.2:22: Connection refused"));
-  EXPECT_THAT(refused.err, HasSubstr("use its console: meros console web"));
+  EXPECT_TRUE(fails_with(refused, ExitCode::failed,
+                         "machine 'web': no SSH server answers: cannot reach 10.99.0.2:22: Connection refused"));
+  EXPECT_THAT(refused.err, HasSubstr("hint: use its console: meros console web\n"));
   must({"stop", "web", "--force"});
   EXPECT_TRUE(fails_with(in_guest("exec", {"--", "true"}), ExitCode::failed, "machine 'web' does not run (stopped)"));
   EXPECT_TRUE(fails_with(in_guest("exec", {"-e", "1x=y", "--", "true"}), ExitCode::invalid, "not NAME=VALUE"));
