@@ -30,7 +30,8 @@ recommended='waypipe fuse2fs qemu-user-static binfmt-support libguestfs0 libgues
   bison bc perl zstd libelf-dev xz-utils'
 test='libgtest-dev libgmock-dev clang-14 clang-format-14 clang-tidy-14 ccache busybox-static cpio kmod shellcheck socat
   iputils-ping procps python3 fuse2fs fdisk qemu-system-arm qemu-user-static binfmt-support libguestfs0 libguestfs-xfs
-  libbenchmark-dev hyperfine openssh-server gnupg git make flex bison bc perl zstd libelf-dev linux-source'
+  libbenchmark-dev hyperfine openssh-server gnupg git make flex bison bc perl zstd libelf-dev linux-source
+  waypipe weston'
 case $(uname -m) in
   aarch64) runtime="qemu-system-arm $runtime" recommended="qemu-system-x86 $recommended" ;;
   *) runtime="qemu-system-x86 $runtime" recommended="qemu-system-arm $recommended" ;;

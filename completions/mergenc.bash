@@ -5,7 +5,7 @@ _mergenc() {
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--images-dir|--volumes-dir|--driver|--kernel|--initrd|--rootfs|--disk|-o|--output|--kernel-sha256|--rootfs-sha256|--escape|-n|--tail|--mac|--netmask|--cpus|-j|--jobs|--tap|--restart|--qemu-bin|--firecracker-bin|--lock-timeout|--timeout|--memory|--kernel-url|--rootfs-url) ((i++)) ;;
+      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--images-dir|--volumes-dir|--driver|--kernel|--initrd|--rootfs|--disk|-o|--output|--kernel-sha256|--rootfs-sha256|--escape|-n|--tail|--mac|--netmask|--cpus|-j|--jobs|--tap|--restart|--qemu-bin|--firecracker-bin|--lock-timeout|--timeout|--memory|--since|--kernel-url|--rootfs-url) ((i++)) ;;
       -*) ;;
       *) verb=${COMP_WORDS[i]}; break ;;
     esac
@@ -31,6 +31,7 @@ _mergenc() {
     --qemu-bin|--firecracker-bin) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --lock-timeout|--timeout) :; return ;;
     --memory) :; return ;;
+    --since) :; return ;;
     --kernel-url|--rootfs-url) :; return ;;
   esac
   case $verb in
@@ -68,7 +69,7 @@ _mergenc() {
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(mergenc ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     'logs')
-      options='-h --help -f --follow -n --tail --vmm -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
+      options='-h --help -f --follow -n --tail --since --vmm -o --output --images-dir --volumes-dir --firecracker-bin -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(mergenc ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     'console')

@@ -5,7 +5,7 @@ _meros() {
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--data-dir|-w|--workdir|--to|--source|--driver|--keyring|--fragment|--kernel|--initrd|--rootfs|--disk|--identity|--host-key|-o|--output|--kernel-sha256|--rootfs-sha256|--use|--escape|-n|--tail|--mac|--netmask|-j|--jobs|--cpus|--tap|-e|--env|--restart|--firecracker-bin|--qemu-bin|--timeout|--lock-timeout|--size|--memory|--for|--since|--mirror|--kernel-url|--rootfs-url|-u|--user|--recreate|--config) ((i++)) ;;
+      --accel|--guest-ip|--gateway-ip|--arch|--append|--bridge|--data-dir|-w|--workdir|--to|--source|--driver|--keyring|--fragment|--kernel|--initrd|--rootfs|--disk|--identity|--host-key|-o|--output|--kernel-sha256|--rootfs-sha256|--compress|--use|--escape|-n|--tail|--mac|--netmask|-j|--jobs|--cpus|--tap|-e|--env|--restart|--firecracker-bin|--qemu-bin|--timeout|--lock-timeout|--size|--memory|--for|--since|--mirror|--kernel-url|--rootfs-url|-u|--user|--recreate|--config) ((i++)) ;;
       -*) ;;
       *) verb=${COMP_WORDS[i]}; break ;;
     esac
@@ -22,6 +22,7 @@ _meros() {
     --keyring|--fragment|--kernel|--initrd|--rootfs|--disk|--identity|--host-key) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
     -o|--output) COMPREPLY=($(compgen -W 'table json yaml' -- "$cur")); return ;;
     --kernel-sha256|--rootfs-sha256) :; return ;;
+    --compress) :; return ;;
     --use) :; return ;;
     --escape) :; return ;;
     -n|--tail) :; return ;;
@@ -50,7 +51,7 @@ _meros() {
   fi
   case $verb in
     '')
-      if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W 'new validate build kernel-build plan init up shutdown down enable disable enter create start stop restart pause resume delete rm ps list info logs events console connect exec push pull cp ssh-config wait supervise gc image schema doctor completion version' -- "$cur")); return; fi
+      if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W 'new validate build kernel-build plan init up shutdown down enable disable enter create start stop restart pause resume delete rm ps list info logs events console connect exec run display push pull cp ssh-config wait supervise gc image schema doctor completion version' -- "$cur")); return; fi
       ;;
     'new')
       options='-h --help -o --output --data-dir -y --yes -v --verbose --debug'
@@ -92,7 +93,7 @@ _meros() {
       if [[ $cur != -* ]]; then :; return; fi
       ;;
     'create')
-      options='-h --help --cpus --memory --driver --accel --arch --firecracker-bin --qemu-bin --restart --kernel --initrd --append --rootfs --read-only --disk --bridge --no-network --guest-ip --gateway-ip --netmask --tap --mac --lock-timeout -o --output --data-dir -y --yes -v --verbose --debug'
+      options='-h --help --cpus --memory --driver --accel --arch --firecracker-bin --qemu-bin --restart --kernel --initrd --append --rootfs --read-only --disk --display --bridge --no-network --guest-ip --gateway-ip --netmask --tap --mac --lock-timeout -o --output --data-dir -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then :; return; fi
       ;;
     'start')
@@ -127,7 +128,7 @@ _meros() {
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(meros ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     'logs')
-      options='-h --help -f --follow -n --tail --vmm -o --output --data-dir -y --yes -v --verbose --debug'
+      options='-h --help -f --follow -n --tail --since --vmm -o --output --data-dir -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(meros ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     'events')
@@ -145,6 +146,14 @@ _meros() {
     'exec')
       options='-h --help --all -t --tty -e --env -w --workdir -u --user --identity --host-key -o --output --data-dir -y --yes -v --verbose --debug'
       if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    'run')
+      options='-h --help --x11 --compress -e --env -w --workdir -u --user --identity --host-key -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then :; return; fi
+      ;;
+    'display')
+      options='-h --help --socket -o --output --data-dir -y --yes -v --verbose --debug'
+      if [[ $cur != -* ]]; then COMPREPLY=($(compgen -W "$(meros ps -a -q 2>/dev/null)" -- "$cur")); return; fi
       ;;
     'push')
       options='-h --help -u --user --identity --host-key -o --output --data-dir -y --yes -v --verbose --debug'

@@ -53,6 +53,7 @@ void BoundedLog::open() {
   const Owner owner = invoking_user();
   if (::geteuid() == 0 && owner.uid != info.st_uid && ::fchown(fd.get(), owner.uid, owner.gid) != 0)
     throw_errno("cannot change the owner of the log '" + name_ + "'");
+  inode_ = info.st_ino;
   size_ = static_cast<std::size_t>(info.st_size);
   file_ = std::move(fd);
 }

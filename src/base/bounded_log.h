@@ -4,12 +4,19 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/fd.h"
 
 namespace meros {
+
+// A byte of a log: of the file with this inode, whatever its name is by now.
+struct LogPlace {
+  std::uint64_t inode = 0;
+  std::uint64_t offset = 0;
+};
 
 class BoundedLog {
  public:
@@ -19,6 +26,8 @@ class BoundedLog {
   // Appends. A full disk loses the bytes and never throws: the guest goes on. failed_writes() counts.
   void append(std::string_view bytes) noexcept;
   std::size_t failed_writes() const { return failed_writes_; }
+  // Where the next byte goes, unless the file is full then.
+  LogPlace end() const { return {inode_, size_}; }
 
  private:
   void open();
@@ -28,6 +37,7 @@ class BoundedLog {
   std::size_t limit_;
   mode_t mode_;
   Fd file_;
+  std::uint64_t inode_ = 0;
   std::size_t size_ = 0;
   std::size_t failed_writes_ = 0;
 };

@@ -48,7 +48,8 @@ Action declare_create(CLI::App& app, Context& context);
 Action declare_delete(CLI::App& app, Context& context);
 Action declare_dial(CLI::App& app, Context& context);     // hidden
 Action declare_disable(CLI::App& app, Context& context);  // enable.cpp
-Action declare_doctor(CLI::App& app, Context& context);   // doctor.cpp
+Action declare_display(CLI::App& app, Context& context);
+Action declare_doctor(CLI::App& app, Context& context);  // doctor.cpp
 Action declare_enable(CLI::App& app, Context& context);
 Action declare_enter(CLI::App& app, Context& context);
 Action declare_events(CLI::App& app, Context& context);
@@ -70,6 +71,7 @@ Action declare_pull(CLI::App& app, Context& context);
 Action declare_push(CLI::App& app, Context& context);
 Action declare_restart(CLI::App& app, Context& context);
 Action declare_resume(CLI::App& app, Context& context);
+Action declare_run(CLI::App& app, Context& context);
 Action declare_schema(CLI::App& app, Context& context);
 Action declare_ssh_config(CLI::App& app, Context& context);
 Action declare_shutdown(CLI::App& app, Context& context);

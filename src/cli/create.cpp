@@ -130,6 +130,8 @@ Action declare_create(CLI::App& app, Context& context) {
   if (context.face() == machine::Face::mergenc) options->request.driver = "firecracker";
   add_machine_options(app, *options, context.face());
   add_boot_options(app, options->request);
+  if (context.face() == machine::Face::meros)
+    app.add_flag("--display", options->request.display, "a screen, for 'meros display' (QEMU)");
   add_network_options(app, *options, context.face());
   add_verb_options(app, options->verb, "create");
   return [options, &context] {

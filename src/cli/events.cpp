@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
@@ -13,6 +12,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/event_feed.h"
+#include "cli/open_files.h"
 #include "cli/since.h"
 #include "cli/targets.h"
 #include "machine/events.h"
@@ -75,14 +75,6 @@ int follow(Context& context, EventFeed& feed, const EventsOptions& options) {
     if (!feed.wait(look_for_machines_ms, STDOUT_FILENO)) break;
   }
   return exit_done;
-}
-
-// Two for each machine that is followed; a thousand of them are more than the usual soft limit.
-void allow_many_descriptors() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) throw_errno("cannot read the limit of open files");
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) throw_errno("cannot raise the limit of open files");
 }
 
 int print_events(Context& context, EventsOptions& options) {

@@ -1,7 +1,10 @@
 #include "cli/guest_options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/App.hpp>
 #include <filesystem>
+#include <utility>
 
 #include "base/text.h"
 #include "guest/session.h"
@@ -16,6 +19,30 @@ void add_login_options(CLI::App& app, guest::LoginOptions& options) {
   app.add_option("--host-key", options.host_key,
                  "the machine's public host key, where it is not known yet, or accept-new: the first that is seen")
       ->option_text("FILE");
+}
+
+void add_command_options(CLI::App& app, CommandOptions& options) {
+  app.add_option("-e,--env", options.variables, "a variable of the command's; may be given several times")
+      ->option_text("NAME=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("-w,--workdir", options.directory, "the directory in the guest that it runs in")->option_text("DIR");
+}
+
+std::vector<std::string> command_words(const Context& context, std::vector<std::string>& words) {
+  if (!context.rest) return std::exchange(words, {});
+  if (!words.empty())
+    throw UsageError(fmt::format("'{}' is one word too many", printable(words.front())), "the command comes after --");
+  return *context.rest;
+}
+
+guest::RemoteCommand command_of(const CommandOptions& options, std::vector<std::string> argv) {
+  if (argv.empty()) throw UsageError("no command is given", "write it after --");
+  guest::RemoteCommand command;
+  command.argv = std::move(argv);
+  command.directory = options.directory;
+  for (const auto& variable : options.variables) command.environment.push_back(guest::parse_variable(variable));
+  return command;
 }
 
 machine::MachineId take_machine(Context& context, std::vector<std::string>& words) {

@@ -6,6 +6,7 @@
 
 #include "cli/context.h"
 #include "guest/login.h"
+#include "guest/remote_command.h"
 #include "guest/ssh.h"
 #include "machine/home.h"
 
@@ -17,6 +18,17 @@ namespace meros::cli {
 
 // --user, --identity, --host-key
 void add_login_options(CLI::App& app, guest::LoginOptions& options);
+
+// --env, --workdir
+struct CommandOptions {
+  std::vector<std::string> variables;
+  std::optional<std::string> directory;
+};
+void add_command_options(CLI::App& app, CommandOptions& options);
+
+// The words after --; without it, all that come after the machine. UsageError where there are none, or some of both.
+std::vector<std::string> command_words(const Context& context, std::vector<std::string>& words);
+guest::RemoteCommand command_of(const CommandOptions& options, std::vector<std::string> argv);
 
 // "C VM", "C/VM" or a VM whose name is unique, from the front of `words`; takes them off. UsageError where there are
 // none.

@@ -31,7 +31,20 @@ std::vector<std::string> second_words(const std::vector<Verb>& verbs, std::strin
 }
 
 // The short forms of verbs that are written as options.
-std::string verb_of_option(std::string_view word) { return word == "-c" || word == "--connect" ? "connect" : ""; }
+std::string verb_of_option(std::string_view word) {
+  if (word == "--run") return "run";
+  return word == "-c" || word == "--connect" ? "connect" : "";
+}
+
+// `--run APP C VM` as `run C VM -- APP`. An APP of several words is a line for the guest's shell.
+void put_application_last(std::vector<std::string>& words) {
+  if (words.empty()) throw UsageError("--run: no application is named", "meros --run APP CONSTELLATION VM");
+  std::string application = std::move(words.front());
+  words.erase(words.begin());
+  words.emplace_back("--");
+  if (application.find(' ') != std::string::npos) words.insert(words.end(), {"sh", "-c"});
+  words.push_back(std::move(application));
+}
 
 std::optional<Verb> find_verb(const std::vector<Verb>& verbs, std::string_view name) {
   for (const auto& verb : verbs)
@@ -79,8 +92,10 @@ Invocation read_invocation(machine::Face face, const std::vector<std::string>& a
   }
 
   std::string name = rest.front();
-  if (face == machine::Face::meros && !verb_of_option(name).empty()) name = verb_of_option(name);
+  const bool as_option = face == machine::Face::meros && !verb_of_option(name).empty();
+  if (as_option) name = verb_of_option(name);
   rest.erase(rest.begin());
+  if (as_option && name == "run") put_application_last(rest);
   if (const auto seconds = second_words(verbs, name); !seconds.empty()) {
     if (rest.empty() || rest.front().starts_with('-'))
       throw UsageError(fmt::format("'{}' needs to know what to do: {}", name, join(seconds, ", ")),

@@ -31,6 +31,8 @@ constexpr std::array verbs = {
     Verb{"console", "", "attach to the serial console of a machine", Faces::both, declare_console},
     Verb{"connect", "", "open a shell in a machine", Faces::meros, declare_connect},
     Verb{"exec", "", "run a command in a machine", Faces::meros, declare_exec},
+    Verb{"run", "", "show a graphical application of a machine here", Faces::meros, declare_run},
+    Verb{"display", "", "show the screen of a machine", Faces::meros, declare_display},
     Verb{"push", "", "copy files into a machine's shared directory", Faces::meros, declare_push},
     Verb{"pull", "", "copy files from a machine's shared directory", Faces::meros, declare_pull},
     Verb{"cp", "", "copy files into or from a machine", Faces::meros, declare_cp},

@@ -1,6 +1,7 @@
 // The log of a machine as a stream, while the machine runs.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -11,7 +12,8 @@
 namespace meros::guest {
 
 struct FollowOptions {
-  std::optional<std::size_t> lines;  // begins with so many of the last lines; nothing: with all that is left
+  std::optional<std::size_t> lines;      // begins with so many of the last lines; nothing: with all that is left
+  std::optional<std::int64_t> since_ms;  // passes over lines that were written before
   bool follow = false;
   int output = -1;  // the sink's descriptor: following ends when its reader went away
 };

@@ -113,7 +113,10 @@ std::string LogReader::read_some() {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) throw_errno("cannot read the log '" + name_ + "'");
     bytes.resize(static_cast<std::size_t>(n));
-    if (n > 0) return bytes;
+    if (n > 0) {
+      position_ = {look_at(active_).st_ino, static_cast<std::uint64_t>(::lseek(active_.get(), 0, SEEK_CUR) - n)};
+      return bytes;
+    }
     // Truncated in place by somebody: it begins anew.
     const off_t at = ::lseek(active_.get(), 0, SEEK_CUR);
     if (look_at(active_).st_size >= at) return {};

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/bounded_log.h"
 #include "base/fd.h"
 
 namespace meros::guest {
@@ -17,15 +18,14 @@ class LogReader {
   // InvalidError for a log that is no regular file, SystemError otherwise.
   LogReader(const Fd& directory, std::string name, std::optional<std::size_t> lines);
   // Begins at a byte of the file that had this inode; where that is gone, at the oldest byte that is left.
-  struct Position {
-    std::uint64_t inode;
-    std::uint64_t offset;
-  };
+  using Position = LogPlace;
   LogReader(const Fd& directory, std::string name, Position from);
 
   // The next bytes, at most 64 KiB; empty when there are none now. Where the log was rotated more than once since the
   // last call, what was in between is gone.
   std::string take();
+  // Where what take() returned last begins.
+  const Position& position() const { return position_; }
 
  private:
   void find_beginning(std::optional<std::size_t> lines);
@@ -35,6 +35,7 @@ class LogReader {
 
   const Fd& directory_;
   std::string name_;
+  Position position_;
   Fd active_;  // what is read now
   Fd next_;    // what comes after it; seen before `active_` is read to its end for the last time
 };

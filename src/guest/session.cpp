@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,6 +14,7 @@
 #include "base/error.h"
 #include "base/watch.h"
 #include "guest/reach.h"
+#include "guest/running_command.h"
 #include "guest/shared_connection.h"
 #include "guest/signal_watch.h"
 
@@ -23,100 +23,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto time_to_signal = 5s;
 constexpr auto time_to_dial = 15s;  // the network of a guest that has just booted comes up late
 constexpr std::size_t longest_line = std::size_t{64} << 10;
-
-constexpr auto signals_passed_on = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
-
-// The ProxyCommand is run by $SHELL, which may be anything.
-constexpr auto plain_shell = "/bin/sh";
-void use_plain_shell(Command& ssh) { ssh.environment.push_back(std::string("SHELL=") + plain_shell); }
-
-// Keys that a terminal turns into signals go to the command in the guest, by us; ssh would only hang up.
-int keep_terminal_signals(const void*) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGQUIT);
-  return ::sigprocmask(SIG_BLOCK, &set, nullptr) == 0 ? 0 : errno;
-}
-
-Command ssh_command(const GuestCommand& command, const std::vector<std::string>& options, const std::string& line) {
-  Command ssh;
-  ssh.argv = ssh_argv(command.target, options);
-  ssh.argv.push_back(line);
-  use_plain_shell(ssh);
-  ssh.prepare = keep_terminal_signals;
-  return ssh;
-}
-
-std::string make_tag() {
-  std::array<unsigned char, 8> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-    throw_errno("cannot get random bytes");
-  std::string tag;
-  for (const auto byte : bytes) tag += fmt::format("{:02x}", byte);
-  return tag;
-}
-
-GuestCommand tagged(GuestCommand command) {
-  command.command.tag = make_tag();
-  return command;
-}
-
-std::string_view signal_name(int signal) {
-  if (signal == SIGINT) return "INT";
-  if (signal == SIGQUIT) return "QUIT";
-  return signal == SIGHUP ? "HUP" : "TERM";
-}
-
-// A command of ours in the guest, and how its ssh ended.
-class Running {
- public:
-  Running(GuestCommand command, const std::vector<std::string>& options)
-      : command_(tagged(std::move(command))),
-        ssh_(ssh_command(command_, options, remote_command_line(command_.command))) {}
-
-  Command& description() { return ssh_; }
-  void start() { child_ = spawn(ssh_); }
-  const Fd& pidfd() const { return child_.pidfd(); }
-  bool running() const { return child_.running(); }
-
-  // The second one of a kind that did not help ends ssh itself.
-  void pass_on(int signal) {
-    if (!running()) return;
-    if (signals_passed_++ == 0 && send(signal)) return;
-    child_.kill(SIGTERM);
-  }
-
-  // Nothing where ssh failed, or its connection broke.
-  std::optional<int> result() {
-    const int code = child_.wait().shell_code();
-    const auto& control = command_.target.control_path;
-    // A connection that is still there means that the command itself said 255.
-    if (code == ssh_failed && !(control && is_served(*control))) return std::nullopt;
-    return code;
-  }
-  const std::string& machine() const { return command_.machine; }
-
- private:
-  bool send(int signal) {
-    try {
-      return run(ssh_command(command_, {"-o", "BatchMode=yes"},
-                             remote_signal_line(command_.command.tag, std::string(signal_name(signal)))),
-                 {}, Deadline::after(time_to_signal))
-          .status.success();
-    } catch (const TimeoutError&) {
-      return false;
-    }
-  }
-
-  GuestCommand command_;
-  Command ssh_;
-  Child child_;
-  unsigned signals_passed_ = 0;
-};
 
 // Cuts a stream into lines; what is longer than a line may be comes in pieces.
 class Lines {
@@ -150,7 +58,7 @@ class Lines {
 };
 
 // Until nothing runs and nothing is left to read.
-void run_to_end(SignalWatch& signals, std::list<Running>& all, std::list<Lines>& streams) {
+void run_to_end(SignalWatch& signals, std::list<RunningCommand>& all, std::list<Lines>& streams) {
   for (;;) {
     Watches watches;
     std::size_t open = 0;
@@ -201,7 +109,7 @@ int run_command(const GuestCommand& command, Terminal terminal) {
   std::vector<std::string> options = {"-T"};
   // Where our input is no terminal, one is wanted in the guest all the same.
   if (terminal == Terminal::yes) options = {::isatty(STDIN_FILENO) != 0 ? "-t" : "-tt"};
-  std::list<Running> one;
+  std::list<RunningCommand> one;
   one.emplace_back(command, options).description().pass_stdio();
   std::list<Lines> no_streams;
   SignalWatch signals(signals_passed_on);
@@ -217,7 +125,7 @@ int run_command(const GuestCommand& command, Terminal terminal) {
 }
 
 std::vector<int> run_everywhere(const std::vector<GuestCommand>& commands, const OnLine& line) {
-  std::list<Running> all;
+  std::list<RunningCommand> all;
   std::list<Lines> streams;
   std::vector<Pipe> pipes;
   pipes.reserve(2 * commands.size());

@@ -3,16 +3,14 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <cstdlib>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "base/unix_socket.h"
+#include "guest/runtime_directory.h"
 #include "machine/state.h"
 
 namespace fs = std::filesystem;
@@ -23,30 +21,9 @@ namespace {
 using machine::Home;
 using machine::MachineId;
 
-constexpr std::size_t longest_path = 107 - 17;
+constexpr std::size_t longest_path = longest_socket_path - 17;
 constexpr std::string_view socket_prefix = "ssh-";
 constexpr std::string_view socket_suffix = ".sock";
-
-bool is_ours_alone(const fs::path& directory) {
-  struct stat info {};
-  return ::lstat(directory.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::geteuid() &&
-         (info.st_mode & 077) == 0;
-}
-
-// Below it others can make and remove nothing.
-std::optional<fs::path> runtime_directory() {
-  std::vector<fs::path> candidates;
-  if (const char* set = std::getenv("XDG_RUNTIME_DIR"); set != nullptr && *set == '/')
-    candidates.push_back(fs::path(set) / "meros");
-  if (::geteuid() == 0) candidates.emplace_back("/run/meros");
-  candidates.push_back(fs::path("/tmp") / fmt::format("meros-{}", ::geteuid()));
-  for (const auto& candidate : candidates) {
-    if (candidate.string().size() > longest_path / 2) continue;
-    if (::mkdir(candidate.c_str(), 0700) != 0 && errno != EEXIST) continue;
-    if (is_ours_alone(candidate)) return candidate;
-  }
-  return std::nullopt;
-}
 
 std::string hash_of(std::string_view text) { return fmt::format("{:016x}", stable_hash(text)); }
 

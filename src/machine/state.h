@@ -28,6 +28,7 @@ constexpr auto vmm_lock = "vmm.lock";
 constexpr auto control = "control.sock";
 constexpr auto console = "console.sock";
 constexpr auto console_log = "console.log";
+constexpr auto console_times = "console.times";  // log_times.h
 constexpr auto events = "events.jsonl";
 constexpr auto run_directory = "run";  // the VMM's own: the only place in the volume where it may make files
 }  // namespace names

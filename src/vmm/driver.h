@@ -116,6 +116,7 @@ class Driver {
   virtual std::string_view pid_file() const = 0;            // "qemu.pid"
   virtual std::string_view socket_file() const = 0;         // "qmp.sock": for people, in the volume
   virtual std::string_view log_file() const = 0;            // "qemu.log"
+  virtual std::string_view display_socket() const = 0;      // "run/vnc.sock": VNC, in the volume; "" without graphics
   virtual Capabilities capabilities() const = 0;
 
   // Throws InvalidError for what this VMM would refuse (counts, sizes, names, features).

@@ -9,7 +9,9 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "base/unix_socket.h"
+#include "machine/log_times.h"
 #include "machine/state.h"
 
 namespace meros::machine {
@@ -17,6 +19,9 @@ namespace {
 
 constexpr std::size_t chunk_size = 64 * 1024;
 constexpr mode_t log_mode = 0600;  // what a guest prints is its owner's only
+// How fine times are kept, and how many of them.
+constexpr std::int64_t least_between_times_ms = 10;
+constexpr std::size_t times_limit = 8192 * log_time_size;
 
 std::string end_of_log(const Fd& volume_directory) {
   std::string text = log_tail(proc_path(volume_directory) + "/" + names::console_log, ConsoleHub::scrollback);
@@ -30,7 +35,8 @@ std::string end_of_log(const Fd& volume_directory) {
 ConsoleHub::ConsoleHub(const Fd& volume, std::size_t log_limit)
     : volume_(volume.get()),
       listener_(listen_unix(volume, names::console)),
-      log_(volume, names::console_log, log_limit, log_mode) {
+      log_(volume, names::console_log, log_limit, log_mode),
+      times_(volume, names::console_times, times_limit, log_mode) {
   set_nonblocking(listener_);
 }
 
@@ -81,6 +87,21 @@ void ConsoleHub::accept_reader() {
   flush(readers_.back());
 }
 
+// Before what was written then, so that who reads the log finds its time.
+void ConsoleHub::write_log(std::string_view bytes) {
+  const auto note = [&](const LogPlace& place) {
+    noted_at_ms_ = now_milliseconds();
+    const auto record = encode({noted_at_ms_, place});
+    times_.append({record.data(), record.size()});
+  };
+  const LogPlace before = log_.end();
+  const std::int64_t now = now_milliseconds();
+  // A clock that was set back counts, too.
+  if (now < noted_at_ms_ || now - noted_at_ms_ >= least_between_times_ms) note(before);
+  log_.append(bytes);
+  if (log_.end().inode != before.inode) note({log_.end().inode, 0});
+}
+
 bool ConsoleHub::read_guest() {
   if (console_ < 0) return false;
   std::array<char, chunk_size> chunk;  // NOLINT: filled by read
@@ -91,7 +112,7 @@ bool ConsoleHub::read_guest() {
     return false;
   }
   const std::string_view bytes(chunk.data(), static_cast<std::size_t>(n));
-  log_.append(bytes);
+  write_log(bytes);
   for (auto& reader : readers_) {
     offer(reader, bytes);
     flush(reader);

@@ -39,6 +39,7 @@ class ConsoleHub {
   };
 
   void accept_reader();
+  void write_log(std::string_view bytes);
   bool read_guest();  // false when nothing was there
   void write_guest();
   void read_from(Reader& reader);
@@ -48,6 +49,8 @@ class ConsoleHub {
   int volume_;
   Fd listener_;
   BoundedLog log_;
+  BoundedLog times_;
+  std::int64_t noted_at_ms_ = 0;
   int console_ = -1;
   std::string input_;
   std::list<Reader> readers_;

@@ -13,6 +13,7 @@ class FirecrackerDriver : public Driver {
   std::string_view pid_file() const override { return "firecracker.pid"; }
   std::string_view socket_file() const override { return socket_name; }
   std::string_view log_file() const override { return "firecracker.log"; }
+  std::string_view display_socket() const override { return ""; }
 
   Capabilities capabilities() const override {
     Capabilities capabilities;

@@ -47,6 +47,7 @@ class QemuDriver : public Driver {
   std::string_view pid_file() const override { return "qemu.pid"; }
   std::string_view socket_file() const override { return people_socket; }
   std::string_view log_file() const override { return "qemu.log"; }
+  std::string_view display_socket() const override { return qemu::display_socket; }
 
   Capabilities capabilities() const override {
     Capabilities all;

@@ -32,6 +32,16 @@ TEST(Invocation, FindsTheVerbBehindGlobalOptions) {
   EXPECT_THAT(found.arguments, ElementsAre("-v", "--data-dir", "stop", "-o", "json", "web", "--all"));
 }
 
+TEST(Invocation, TakesRunAsAnOptionWithTheApplicationFirst) {
+  const auto found = read_invocation(Face::meros, {"-v", "--run", "foot", "lab", "web"});
+  ASSERT_TRUE(found.verb);
+  EXPECT_EQ(found.verb->name, "run");
+  EXPECT_THAT(found.arguments, ElementsAre("-v", "lab", "web", "--", "foot"));
+  EXPECT_THAT(read_invocation(Face::meros, {"--run", "foot -e top", "web"}).arguments,
+              ElementsAre("web", "--", "sh", "-c", "foot -e top"));
+  expect_usage(Face::meros, {"--run"}, "--run: no application is named", "meros --run APP CONSTELLATION VM");
+}
+
 TEST(Invocation, TakesAMachineThatIsCalledAsAVerb) {
   const auto found = read_invocation(Face::meros, {"start", "start"});
   EXPECT_EQ(found.verb->name, "start");

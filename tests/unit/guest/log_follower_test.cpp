@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/lock.h"
 #include "console_user.h"
+#include "machine/log_times.h"
 #include "machine/state.h"
 
 namespace meros::test {
@@ -106,6 +107,24 @@ TEST_F(LogFollowerTest, PrintsWhatIsThereWithoutFollowing) {
     return true;
   });
   EXPECT_EQ(all, "two\n");
+}
+
+TEST_F(LogFollowerTest, BeginsWithTheFirstLineOfATime) {
+  BoundedLog log(volume_, machine::names::console_log);
+  BoundedLog times(volume_, machine::names::console_times);
+  for (const std::int64_t at_ms : {1000, 2000, 3000}) {
+    const auto record = machine::encode({at_ms, log.end()});
+    times.append({record.data(), record.size()});
+    log.append("at " + std::to_string(at_ms) + "\n");
+  }
+  std::string all;
+  FollowOptions options;
+  options.since_ms = 1001;
+  follow_log(volume_, machine::names::console_log, options, [&](std::string_view bytes) {
+    all += bytes;
+    return true;
+  });
+  EXPECT_EQ(all, "at 2000\nat 3000\n");
 }
 
 TEST_F(LogFollowerTest, ShowsEachLineAndEndsWithTheMachineAfterItsLastOne) {

@@ -128,6 +128,17 @@ TEST(Rsync, TakesNoRightsFromAGuest) {
               ElementsAre("web.lab.meros:./mos-shared/-x", "web.lab.meros:/etc/hostname", "web.lab.meros:", "./here"));
 }
 
+TEST(Rsync, ExpandsNoWildcardsInTheGuest) {
+  Transfer transfer;
+  transfer.way = Transfer::Way::from_guest;
+  transfer.sources = {"*", "a?[b]", "back\\slash"};
+  transfer.destination = "here";
+  const auto argv = rsync_argv(web(), transfer);
+  const auto dashes = std::find(argv.begin(), argv.end(), "--");
+  EXPECT_THAT(std::vector(dashes + 1, argv.end()),
+              ElementsAre("web.lab.meros:./\\*", "web.lab.meros:./a\\?\\[b]", "web.lab.meros:./back\\slash", "./here"));
+}
+
 TEST(GuestPath, IsAMachineAColonAndAPath) {
   const auto path = parse_guest_path("lab/web:/etc/a:b");
   ASSERT_TRUE(path);
