@@ -1,17 +1,15 @@
 // Real images, from a real mirror. One base is made for all of these tests and kept in the build directory.
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <fstream>
 
 #include "base/bounded_log.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "e2e/mirror.h"
 #include "support/builder.h"
 #include "support/home.h"
 #include "support/host.h"
@@ -29,25 +27,6 @@ using testing::IsEmpty;
 // A cold base takes half a minute on a quiet machine, and minutes on a busy one; so does a boot under TCG.
 constexpr std::chrono::minutes build_time{8};
 constexpr std::chrono::minutes boot_time{4};
-
-std::string mirror() {
-  const char* named = std::getenv("MEROS_DEBIAN_MIRROR");
-  return named != nullptr ? named : "http://deb.debian.org/debian";
-}
-
-// As apt reaches it, through a proxy or not.
-std::string why_no_mirror() {
-  const TemporaryDirectory directory;
-  Command command;
-  command.argv = {"/usr/lib/apt/apt-helper", "download-file", mirror() + "/dists/bookworm/Release",
-                  directory.path() / "Release"};
-  try {
-    const Output output = run(std::move(command), {}, Deadline::after(std::chrono::minutes(1)));
-    return output.status.success() ? "" : "no Debian mirror answers: " + last_lines(output.err + output.out, 2);
-  } catch (const Error& e) {
-    return "no Debian mirror can be asked: " + e.message();
-  }
-}
 
 std::string sha256_of(const fs::path& file) {
   Command command;
