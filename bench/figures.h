@@ -47,6 +47,7 @@ std::vector<Row> measure_stop(const Settings& settings);
 std::vector<Row> measure_cli(const Settings& settings);
 std::vector<Row> measure_create(const Settings& settings);
 std::vector<Row> measure_supervisor(const Settings& settings);
+std::vector<Row> measure_guest(const Settings& settings);
 std::vector<Row> measure_ps(const Settings& settings);
 std::vector<Row> measure_use(const Settings& settings);
 

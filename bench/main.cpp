@@ -11,12 +11,13 @@
 namespace meros::bench {
 namespace {
 
-constexpr std::array<Figure, 7> figures = {{
+constexpr std::array<Figure, 8> figures = {{
     {"start", "from `meros start` to the guest's first line, over the bare VMM", measure_start},
     {"stop", "from the VMM's end to the end of `meros stop`", measure_stop},
     {"cli", "what the program costs with nothing to do", measure_cli},
     {"create", "small and large templates, and cp", measure_create},
     {"supervisor", "private memory of each of fifty", measure_supervisor},
+    {"guest", "exec, push and logs, over bare ssh and rsync", measure_guest},
     {"ps", "a thousand volumes", measure_ps},
     {"use", "`build --use` of a Debian, by fuse2fs and through libguestfs", measure_use},
 }};
