@@ -8,7 +8,7 @@ namespace meros::image {
 namespace {
 
 template <typename Function>
-void find(void* library, const char* name, Function& function) {
+void find_symbol(void* library, const char* name, Function& function) {
   function = reinterpret_cast<Function>(::dlsym(library, name));
   if (function == nullptr) throw HostError(std::string("this libguestfs has no ") + name, "install libguestfs 1.44");
 }
@@ -21,7 +21,7 @@ LibGuestfs load_libguestfs() {
     throw HostError("this image needs libguestfs, which is not installed",
                     "apt-get install libguestfs0, or take an image whose root is on ext4");
   LibGuestfs lib{};
-#define MEROS_FIND(function) find(library, "guestfs_" #function, lib.function)
+#define MEROS_FIND(function) find_symbol(library, "guestfs_" #function, lib.function)
   MEROS_FIND(create);
   MEROS_FIND(close);
   MEROS_FIND(set_error_handler);

@@ -71,8 +71,7 @@ LockKey PackageChoice::key_of(const std::string& stage) const {
   if (stage == "packages") key.asked = spec_.packages;
   if (stage == "kernel") key.asked = {brings_kernel(spec_) ? "busybox-static" : cloud_kernel_package(spec_)};
   std::ranges::sort(key.asked);
-  const auto same = std::ranges::unique(key.asked);
-  key.asked.erase(same.begin(), same.end());
+  key.asked.erase(std::unique(key.asked.begin(), key.asked.end()), key.asked.end());
   return key;
 }
 

@@ -38,8 +38,9 @@ std::string without_escapes(std::string text) {
 PackageSet in_order(PackageSet set) {
   const auto key = [](const Package& p) { return std::tie(p.name, p.arch); };
   std::ranges::sort(set, {}, key);
-  const auto same = std::ranges::unique(set, {}, key);
-  set.erase(same.begin(), same.end());
+  // std::ranges::unique gives a range that Clang 14 cannot read.
+  const auto same = [&](const Package& a, const Package& b) { return key(a) == key(b); };
+  set.erase(std::unique(set.begin(), set.end(), same), set.end());
   return set;
 }
 

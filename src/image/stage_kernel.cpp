@@ -27,13 +27,14 @@ namespace meros::image {
 namespace {
 
 // In the overlay: the packages, and where they are unpacked.
-constexpr auto place = "/.meros-kernel";
+constexpr auto kernel_place = "/.meros-kernel";
 constexpr std::size_t largest_part = std::size_t{256} << 20;
 
 void unpack(const Room& room, RootTree& root) {
-  for (const auto& file : root.list(place))
+  for (const auto& file : root.list(kernel_place))
     if (file.ends_with(".deb"))
-      run_step(room, {"dpkg-deb", "--extract", fmt::format("{}/{}", place, file), fmt::format("{}/files", place)});
+      run_step(room, {"dpkg-deb", "--extract", fmt::format("{}/{}", kernel_place, file),
+                      fmt::format("{}/files", kernel_place)});
 }
 
 // The newest by name, "6.1.0-13-cloud-amd64" after "6.1.0-9-cloud-amd64".
@@ -67,7 +68,8 @@ std::string initrd_for(const Room& room, const RootTree& root, const std::string
     files.emplace_back(plain_name(file), plain_module(room, root, path));
   }
   for (const auto& busybox : {"/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static"})
-    if (std::string program = root.read(fmt::format("{}/files{}", place, busybox), largest_part); !program.empty())
+    if (std::string program = root.read(fmt::format("{}/files{}", kernel_place, busybox), largest_part);
+        !program.empty())
       return make_initrd(program, files);
   throw Error("busybox-static has no busybox");
 }
@@ -93,7 +95,7 @@ std::optional<Found> installed_kernel(const RootTree& root) {
 }
 
 Found unpacked_kernel(const Room& room, RootTree& root) {
-  const std::string files = fmt::format("{}/files", place);
+  const std::string files = fmt::format("{}/files", kernel_place);
   const auto version = newest_kernel(root, files + "/boot");
   if (!version) throw Error("the kernel's package has no vmlinuz");
   const std::string modules = files + (root.exists(files + "/usr/lib/modules") ? "/usr/lib/modules/" : "/lib/modules/");
@@ -117,7 +119,7 @@ Taken take_kernel(const RootfsSpec& spec, const fs::path& merged, const fs::path
   auto found = installed_kernel(root);
   const bool brought = found.has_value();
   if (spec.distribution == Distribution::alpine)
-    fetch_alpine_packages(room, place,
+    fetch_alpine_packages(room, kernel_place,
                           brought ? std::vector<std::string>{"busybox-static"}
                                   : std::vector<std::string>{"busybox-static", cloud_kernel_package(spec)});
   else
@@ -143,7 +145,7 @@ void make_kernel(const StageInputs& inputs) {
   const std::int64_t started = std::time(nullptr);
   const fs::path made = inputs.work / "entry";
   fs::create_directories(made);
-  const fs::path archives = inputs.work.string() + "/overlay/upper" + place;
+  const fs::path archives = inputs.work.string() + "/overlay/upper" + kernel_place;
   fs::create_directories(archives);
   for (const auto& package : inputs.set)
     link_file(archive_file(inputs.archives, package), archives / archive_name(package));
