@@ -71,9 +71,10 @@ bool is_plain_tree(const fs::path& tree) {
 }
 
 void remove_trees(std::vector<fs::path> trees) {
-  const auto plain = std::ranges::stable_partition(trees, [](const auto& tree) { return !is_plain_tree(tree); });
-  for (const auto& tree : plain) fs::remove_all(tree);
-  trees.erase(plain.begin(), plain.end());
+  const auto plain =
+      std::stable_partition(trees.begin(), trees.end(), [](const auto& tree) { return !is_plain_tree(tree); });
+  std::for_each(plain, trees.end(), [](const auto& tree) { fs::remove_all(tree); });
+  trees.erase(plain, trees.end());
   if (!trees.empty()) Workshop().remove(trees);
 }
 

@@ -147,7 +147,8 @@ TEST_P(Holders, SayWhyADialFails) {
   try {
     dial("lab", "10.0.2.21", 4242);
     FAIL() << "it got through";
-  } catch (const HostError& e) {
+  } catch (const Error& e) {
+    EXPECT_EQ(e.exit_code(), ExitCode::failed);
     EXPECT_EQ(e.message(), "cannot reach 10.0.2.21:4242: Connection refused");
   }
 }
