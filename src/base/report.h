@@ -17,8 +17,8 @@ class Reporter {
   virtual void warn(std::string_view text) = 0;
   // Long work: `done` of `total` units (unknown total: nothing). Called often; the printer decides how much to show.
   virtual void progress(std::string_view what, std::uint64_t done, std::optional<std::uint64_t> total) = 0;
-  // What one of several works that go on at once is at now ("lab/web", "kernel"): it replaces what was said of that work
-  // before; an empty text when it has ended. From any thread.
+  // What one of several works that go on at once is at now ("lab/web", "kernel"): it replaces what was said of that
+  // work before; an empty text when it has ended. From any thread.
   virtual void stage(std::string_view work, std::string_view text) {
     if (!text.empty()) note(std::string(work) + ": " + std::string(text));
   }
